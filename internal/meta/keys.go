@@ -1,0 +1,158 @@
+package meta
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"oubliette/crypto"
+)
+
+// The key space, docs/format/keys.md: one byte says what a record is, ids follow
+// as they are, numbers in eight bytes big-endian so that keys sort by them.
+const (
+	tagCatalogue = 'c'
+	tagDead      = 'd'
+	tagEpoch     = 'e'
+	tagGrant     = 'g'
+	tagManifest  = 'm'
+	tagSegment   = 's'
+	tagGroup     = 'w'
+	tagErased    = 'x'
+)
+
+const (
+	idSize     = 16
+	indexEnd   = 1 + idSize // where the index id ends
+	numberEnd  = indexEnd + 8
+	segmentEnd = indexEnd + idSize
+)
+
+// CatalogueKey is the key of an index's name, which must not be empty: 'c',
+// then the name's bytes.
+func CatalogueKey(name string) []byte { return append([]byte{tagCatalogue}, name...) }
+
+// CataloguePrefix begins every key of the catalogue.
+func CataloguePrefix() []byte { return []byte{tagCatalogue} }
+
+// EpochKey is the key of an epoch record, 25 bytes.
+func EpochKey(index crypto.IndexID, epoch uint64) []byte { return numbered(tagEpoch, index, epoch) }
+
+// EpochPrefix begins the keys of an index's epoch records, 17 bytes.
+func EpochPrefix(index crypto.IndexID) []byte { return prefix(tagEpoch, index) }
+
+// GrantKey is the key of what a user was granted in an epoch, 42 bytes. The
+// kind is the grant's own business.
+func GrantKey(index crypto.IndexID, epoch uint64, user crypto.UserID, kind byte) []byte {
+	k := slices.Grow(numbered(tagGrant, index, epoch), idSize+1)
+	return append(append(k, user[:]...), kind)
+}
+
+// GrantPrefix begins the keys of an index's grants, 17 bytes.
+func GrantPrefix(index crypto.IndexID) []byte { return prefix(tagGrant, index) }
+
+// ManifestKey is the key of an index's manifest, 17 bytes.
+func ManifestKey(index crypto.IndexID) []byte { return prefix(tagManifest, index) }
+
+// GroupKey is the key of a log group, 25 bytes. Groups sort by their number.
+func GroupKey(index crypto.IndexID, group uint64) []byte { return numbered(tagGroup, index, group) }
+
+// GroupPrefix begins the keys of an index's log, 17 bytes.
+func GroupPrefix(index crypto.IndexID) []byte { return prefix(tagGroup, index) }
+
+// SegmentKey is the key of a segment's state, 33 bytes.
+func SegmentKey(index crypto.IndexID, segment crypto.SegmentID) []byte {
+	return segmented(tagSegment, index, segment)
+}
+
+// SegmentPrefix begins the keys of an index's segment states, 17 bytes.
+func SegmentPrefix(index crypto.IndexID) []byte { return prefix(tagSegment, index) }
+
+// AllSegmentsPrefix begins the keys of every index's segment states.
+func AllSegmentsPrefix() []byte { return []byte{tagSegment} }
+
+// DeadKey is the key of a segment's dead record, 33 bytes.
+func DeadKey(index crypto.IndexID, segment crypto.SegmentID) []byte {
+	return segmented(tagDead, index, segment)
+}
+
+// DeadPrefix begins the keys of an index's dead records, 17 bytes.
+func DeadPrefix(index crypto.IndexID) []byte { return prefix(tagDead, index) }
+
+// ErasedKey is the key of a segment's erased mark, 33 bytes.
+func ErasedKey(index crypto.IndexID, segment crypto.SegmentID) []byte {
+	return segmented(tagErased, index, segment)
+}
+
+// ErasedPrefix begins the keys of an index's erased marks, 17 bytes.
+func ErasedPrefix(index crypto.IndexID) []byte { return prefix(tagErased, index) }
+
+// ParseCatalogueKey reads a name from a key of the catalogue.
+func ParseCatalogueKey(key []byte) (name string, ok bool) {
+	if len(key) < 2 || key[0] != tagCatalogue {
+		return "", false
+	}
+	return string(key[1:]), true
+}
+
+// ParseEpochKey reads the key of an epoch record.
+func ParseEpochKey(key []byte) (index crypto.IndexID, epoch uint64, ok bool) {
+	return parseNumbered(tagEpoch, key)
+}
+
+// ParseGroupKey reads the key of a log group.
+func ParseGroupKey(key []byte) (index crypto.IndexID, group uint64, ok bool) {
+	return parseNumbered(tagGroup, key)
+}
+
+// ParseSegmentKey reads the key of a segment's state.
+func ParseSegmentKey(key []byte) (index crypto.IndexID, segment crypto.SegmentID, ok bool) {
+	return parseSegmented(tagSegment, key)
+}
+
+// ParseDeadKey reads the key of a dead record.
+func ParseDeadKey(key []byte) (index crypto.IndexID, segment crypto.SegmentID, ok bool) {
+	return parseSegmented(tagDead, key)
+}
+
+// ParseErasedKey reads the key of an erased mark.
+func ParseErasedKey(key []byte) (index crypto.IndexID, segment crypto.SegmentID, ok bool) {
+	return parseSegmented(tagErased, key)
+}
+
+// PrefixEnd is the first key behind all that begin with prefix, or nil when
+// there is no such key: the prefix is empty or all 0xFF.
+func PrefixEnd(prefix []byte) []byte {
+	end := slices.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
+
+func prefix(tag byte, index crypto.IndexID) []byte {
+	return append(append(make([]byte, 0, segmentEnd), tag), index[:]...)
+}
+
+func numbered(tag byte, index crypto.IndexID, n uint64) []byte {
+	return binary.BigEndian.AppendUint64(prefix(tag, index), n)
+}
+
+func segmented(tag byte, index crypto.IndexID, segment crypto.SegmentID) []byte {
+	return append(prefix(tag, index), segment[:]...)
+}
+
+func parseNumbered(tag byte, key []byte) (index crypto.IndexID, n uint64, ok bool) {
+	if len(key) != numberEnd || key[0] != tag {
+		return index, 0, false
+	}
+	return crypto.IndexID(key[1:indexEnd]), binary.BigEndian.Uint64(key[indexEnd:]), true
+}
+
+func parseSegmented(tag byte, key []byte) (index crypto.IndexID, segment crypto.SegmentID, ok bool) {
+	if len(key) != segmentEnd || key[0] != tag {
+		return index, segment, false
+	}
+	return crypto.IndexID(key[1:indexEnd]), crypto.SegmentID(key[indexEnd:]), true
+}

@@ -1,0 +1,49 @@
+package meta
+
+import (
+	iofs "io/fs"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"oubliette/internal/latchfs"
+)
+
+// marker begins the names of the files by which Pebble finds its manifest and
+// its format version.
+const marker = "marker."
+
+// ordered makes what is in a directory durable before a marker comes or goes.
+//
+// When Pebble moves on to a new manifest it makes the manifest, then a marker
+// that names it, removes the old marker, and syncs the directory once, at the
+// end. POSIX lets a crash before that keep any of the three without the others:
+// a marker that names nothing, or no marker at all, which to Pebble is an empty
+// database. File systems with an ordered journal do not do that; this one sync
+// or two a manifest make it not matter.
+type ordered struct{ *latchfs.FS }
+
+// Create syncs first when it makes a marker, and reserves a log's space.
+func (o ordered) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	o.settle(name)
+	f, err := o.FS.Create(name, c)
+	return reserving(name, f, o.Err, err)
+}
+
+// Remove syncs first when it removes a marker.
+func (o ordered) Remove(name string) error {
+	o.settle(name)
+	return o.FS.Remove(name)
+}
+
+// settle makes the directory of a marker durable. That it can't is latched:
+// Pebble is told of no failure, and from here on of no success that counts.
+func (o ordered) settle(name string) {
+	if !strings.HasPrefix(o.PathBase(name), marker) || o.Err() != nil {
+		return
+	}
+	dir := o.PathDir(name)
+	if err := syncDir(o.FS, dir); err != nil {
+		o.Fail(&iofs.PathError{Op: "sync", Path: dir, Err: err})
+	}
+}
