@@ -1,0 +1,23 @@
+package tombstone
+
+import (
+	"bytes"
+	"testing"
+
+	"oubliette/crypto"
+	"oubliette/internal/golden"
+)
+
+func TestRecordIsAsItsPageShows(t *testing.T) {
+	var low, high crypto.Token
+	copy(low[:], bytes.Repeat([]byte{0x11}, tokenSize))
+	copy(high[:], bytes.Repeat([]byte{0xee}, tokenSize))
+	record := AppendRecord(nil, []crypto.Token{low, high})
+	golden.Check(t, "tombstone.md", "record", record, []golden.Field{
+		{Name: "version", Size: 1},
+		{Name: "flags", Size: 1},
+		{Name: "count", Size: 4},
+		{Name: "token 0", Size: 16},
+		{Name: "token 1", Size: 16},
+	})
+}

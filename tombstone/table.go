@@ -1,0 +1,178 @@
+package tombstone
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"sync/atomic"
+	"unsafe"
+
+	"oubliette/crypto"
+)
+
+const (
+	rowSize   = int64(unsafe.Sizeof(row{}))
+	entrySize = int64(unsafe.Sizeof(entry(0)))
+	minIndex  = 8
+	// touchAhead is how many entries are loaded into the cache at once before
+	// they are written: loads overlap, atomic stores do not.
+	touchAhead = 32
+)
+
+// row holds one tombstone. token never changes once an entry leads to it; mark,
+// the sequence number plus one, only rises and is accessed atomically.
+type row struct {
+	token crypto.Token
+	mark  uint64
+}
+
+// entry is 0 where the index is empty, otherwise the high half of the token's
+// hash (the tag) in its high half and the number of the row plus one in its
+// low half. Entries are small, so that a token that is not there costs one
+// access to a small array, and growing needs no token hashed again.
+type entry = uint64
+
+// table is an open-addressing hash table with linear probing and room to spare.
+// One writer puts, any number of readers find, with no lock between them:
+// a row is filled before the entry that leads to it is stored atomically.
+// Nothing is ever removed, so a probe that meets an empty entry is done.
+//
+// Places are chosen by a hash under a random seed, not by the token's own bits:
+// a writer who chooses tokens would otherwise pile them all up in one place.
+type table struct {
+	seed  maphash.Seed
+	index []entry
+	rows  []row // as many as there is room for; the writer knows how many are used
+}
+
+// newTable makes a table of the shard with room for n tokens.
+func newTable(seed maphash.Seed, shard byte, n int) *table {
+	k := 0
+	for roomOf(indexAt(shard, k)) < n {
+		k++
+	}
+	size := indexAt(shard, k)
+	return &table{seed: seed, index: make([]entry, size), rows: make([]row, roomOf(size))}
+}
+
+// indexAt is the size of a shard's index after k doublings. It begins between 8
+// and 16, at another place in between for each shard: uniform tokens fill all
+// shards evenly, and they shall not all have to grow in the same call.
+func indexAt(shard byte, k int) int { return (shardCount + int(shard)) << k / (shardCount / minIndex) }
+
+// roomOf is how many tokens go with an index of a size: three quarters of it,
+// so that a probe is short and always ends.
+func roomOf(size int) int { return size / 4 * 3 }
+
+// bytes is the memory that the table's arrays take.
+func (t *table) bytes() int64 {
+	return int64(len(t.index))*entrySize + int64(len(t.rows))*rowSize
+}
+
+// tag is the half of tok's hash that chooses its place.
+func (t *table) tag(tok *crypto.Token) uint32 { return uint32(maphash.Bytes(t.seed, tok[:]) >> 32) }
+
+// home is where in the index the search for a tag begins. Homes ascend with
+// tags, at every size.
+func (t *table) home(tag uint32) int {
+	home, _ := bits.Mul64(uint64(tag)<<32, uint64(len(t.index)))
+	return int(home)
+}
+
+// find is the mark of tok, 0 when it is not there.
+func (t *table) find(tok *crypto.Token) uint64 {
+	if r, _ := t.probe(t.tag(tok), tok); r != nil {
+		return atomic.LoadUint64(&r.mark)
+	}
+	return 0
+}
+
+// probe answers the row of tok, or nil and the empty entry that would lead to
+// it.
+func (t *table) probe(tag uint32, tok *crypto.Token) (*row, *entry) {
+	for i := t.home(tag); ; {
+		at := &t.index[i]
+		e := atomic.LoadUint64(at)
+		if e == 0 {
+			return nil, at
+		}
+		if uint32(e>>32) == tag {
+			if r := &t.rows[uint32(e)-1]; r.token == *tok {
+				return r, at
+			}
+		}
+		if i++; i == len(t.index) {
+			i = 0
+		}
+	}
+}
+
+// put raises the marks of tokens to mark and answers how many rows are used
+// then, which were used before. The table has room for all.
+func (t *table) put(tokens []crypto.Token, mark uint64, used int) int {
+	var tags [touchAhead]uint32
+	for len(tokens) > 0 {
+		n := min(len(tokens), touchAhead)
+		t.touch(tags[:n], tokens)
+		for i, tag := range tags[:n] {
+			used = t.putOne(tag, &tokens[i], mark, used)
+		}
+		tokens = tokens[n:]
+	}
+	return used
+}
+
+// touch fills tags with the tags of as many tokens, and loads their homes.
+func (t *table) touch(tags []uint32, tokens []crypto.Token) {
+	for i := range tags {
+		tags[i] = t.tag(&tokens[i])
+	}
+	for _, tag := range tags { // nothing but loads: many are under way at once
+		atomic.LoadUint64(&t.index[t.home(tag)])
+	}
+}
+
+// putOne is put for one token.
+func (t *table) putOne(tag uint32, tok *crypto.Token, mark uint64, used int) int {
+	r, at := t.probe(tag, tok)
+	if r == nil {
+		t.rows[used] = row{token: *tok, mark: mark}
+		atomic.StoreUint64(at, uint64(tag)<<32|uint64(used+1))
+		return used + 1
+	}
+	if r.mark < mark {
+		atomic.StoreUint64(&r.mark, mark)
+	}
+	return used
+}
+
+// grown is a copy of the shard's table, whose first used rows are used, with
+// room for n tokens.
+func (t *table) grown(shard byte, used, n int) *table {
+	out := newTable(t.seed, shard, n)
+	copy(out.rows, t.rows[:used])
+	for _, e := range t.index {
+		if e != 0 {
+			out.enter(e)
+		}
+	}
+	return out
+}
+
+// enter puts an entry into the index of a table that nobody else sees yet.
+func (t *table) enter(e entry) {
+	i := t.home(uint32(e >> 32))
+	for t.index[i] != 0 {
+		if i++; i == len(t.index) {
+			i = 0
+		}
+	}
+	t.index[i] = e
+}
+
+// clone is a copy of t, whose first used rows are used.
+func (t *table) clone(used int) *table {
+	out := &table{seed: t.seed, index: make([]entry, len(t.index)), rows: make([]row, len(t.rows))}
+	copy(out.index, t.index)
+	copy(out.rows, t.rows[:used])
+	return out
+}

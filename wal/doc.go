@@ -1,0 +1,36 @@
+// Package wal is the write-ahead log of an index: sealed, hash-chained, signed
+// records, group-committed over the store's small database.
+//
+// # What it promises
+//
+// When [Log.Append] returns nil the record is durable (unless the database was
+// opened without syncs) and has been published, in sequence order. When it
+// returns an error that is [fault.ErrFailed], the outcome is unknown until the
+// store has been opened again, and the log takes nothing more. Any other error
+// means that the record was not written.
+//
+// # Groups
+//
+// Calls that meet while a sync runs are committed together: one value and one
+// sync a group. A group is a header in the clear, its records — each sealed by
+// itself, so that one kind can be shown without the other — and one Ed25519
+// signature by each principal that has a record in it. The hash of a group
+// covers its header, in which the hash of the group before stands, and the
+// hashes of its records: that is the chain, and the hash of the last group is
+// its head.
+//
+// # Invariants
+//
+//   - Group numbers and sequence numbers grow by one and are never used twice
+//     in a history; the order of groups, of sequence numbers and of publication
+//     is one order.
+//   - A session is one run of the log: a random id, and a key derived from the
+//     map key and that id. The nonce of a record is its sequence number, which
+//     is used once in a session. After a crash or a failed write the session is
+//     over; a new one goes on behind the last group that is there.
+//   - A record counts only under the signature of the principal it names, valid
+//     in the epoch that the group names.
+//
+// What the chain cannot show by itself is that its tail is missing: a prefix of
+// a valid log is a valid log. The manifest and receipts carry heads for that.
+package wal

@@ -1,0 +1,283 @@
+package wal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"oubliette/crypto"
+	"oubliette/internal/codec"
+	"oubliette/internal/fault"
+)
+
+// Kind tells the records apart.
+type Kind uint8
+
+// The kinds of records.
+const (
+	KindUpsert    Kind = 1
+	KindTombstone Kind = 2
+)
+
+// Record is one call's entry in the log.
+type Record struct {
+	Kind    Kind
+	User    crypto.UserID // who wrote it; the group carries this principal's signature
+	Seq     uint64
+	Payload []byte // in the clear; sealed in the group
+}
+
+// Position is a place in the log: behind the group of that number.
+type Position struct {
+	Group uint64      // number of the last group, 0: none yet
+	Seq   uint64      // last sequence number
+	Head  crypto.Hash // hash of that group, zeros: none yet
+}
+
+// MaxGroup bounds a group's records, sealed, in bytes; so the largest single
+// record.
+const MaxGroup = 24 << 20
+
+// MaxPayload is the largest payload of one record.
+const MaxPayload = MaxGroup - recordOverhead
+
+const (
+	groupMagic     = "OUBLGRP\x00"
+	groupVersion   = 1
+	recordHeader   = 1 + 16 + 8
+	recordOverhead = recordHeader + 4 + crypto.Overhead
+	signatureSize  = 16 + 64
+	maxRecords     = 1 << 16
+)
+
+// header is the part of a group that stands in the clear and is hashed first.
+type header struct {
+	Index    crypto.IndexID
+	Session  crypto.SessionID
+	Epoch    uint64
+	Group    uint64
+	FirstSeq uint64
+	Count    uint32
+	Previous crypto.Hash
+}
+
+const headerSize = 8 + 2 + 16 + 16 + 8 + 8 + 8 + 4 + 32
+
+func (h *header) append(e *codec.Encoder) {
+	e.Raw([]byte(groupMagic))
+	e.U16(groupVersion)
+	e.Raw(h.Index[:])
+	e.Raw(h.Session[:])
+	e.U64(h.Epoch)
+	e.U64(h.Group)
+	e.U64(h.FirstSeq)
+	e.U32(h.Count)
+	e.Raw(h.Previous[:])
+}
+
+func decodeHeader(d *codec.Decoder) (h header, err error) {
+	magic := d.Raw(len(groupMagic))
+	if d.Err() == nil && !bytes.Equal(magic, []byte(groupMagic)) {
+		return h, fault.ErrForeign
+	}
+	switch v := d.U16(); {
+	case d.Err() != nil:
+	case v > groupVersion:
+		return h, fmt.Errorf("log group version %d, this build reads up to %d: %w", v, groupVersion, fault.ErrNewer)
+	case v < groupVersion:
+		d.Fail("log group version %d never was", v)
+	}
+	d.Copy(h.Index[:])
+	d.Copy(h.Session[:])
+	h.Epoch = d.U64()
+	h.Group = d.U64()
+	h.FirstSeq = d.U64()
+	h.Count = d.U32()
+	d.Copy(h.Previous[:])
+	if d.Err() == nil && (h.Count == 0 || h.Count > maxRecords || h.FirstSeq == 0 || h.FirstSeq > math.MaxUint64-maxRecords) {
+		d.Fail("group of %d records from sequence number %d", h.Count, h.FirstSeq)
+	}
+	return h, d.Err()
+}
+
+// keptBuffer is how large a group may be whose buffer is kept for the next.
+const keptBuffer = 1 << 20
+
+// encoder builds groups; its buffers are kept from group to group.
+type encoder struct {
+	buf    codec.Encoder
+	hashes []byte
+}
+
+// group encodes and signs; signers are in the order of their first records. The
+// result is valid until the next call.
+func (g *encoder) group(s *session, h *header, records []Record, signers []*crypto.Signer) ([]byte, crypto.Hash) {
+	g.reset(records, len(signers))
+	h.append(&g.buf)
+	g.hashes = append(g.hashes, g.buf.B...)
+	for i := range records {
+		g.record(s, h.Group, &records[i])
+	}
+	sum := crypto.Hash(sha256.Sum256(g.hashes))
+	statement := statement(h, sum)
+	g.buf.U32(uint32(len(signers)))
+	for _, signer := range signers {
+		user := signer.User()
+		sig := signer.Sign(crypto.DomainGroup, append(statement, user[:]...))
+		g.buf.Raw(user[:])
+		g.buf.Raw(sig[:])
+	}
+	return g.buf.B, sum
+}
+
+// reset empties the buffers and makes room at once: a group that grows its
+// buffer piece by piece is copied several times.
+func (g *encoder) reset(records []Record, signers int) {
+	size := headerSize + 4 + signers*signatureSize
+	for i := range records {
+		size += recordOverhead + len(records[i].Payload)
+	}
+	g.buf.B = slices.Grow(g.buf.B[:0], size)
+	g.hashes = slices.Grow(g.hashes[:0], headerSize+32*len(records))
+}
+
+// release lets go of a large buffer.
+func (g *encoder) release() {
+	if cap(g.buf.B) > keptBuffer {
+		g.buf.B = nil
+	}
+}
+
+func (g *encoder) record(s *session, group uint64, r *Record) {
+	start := len(g.buf.B)
+	g.buf.U8(uint8(r.Kind))
+	g.buf.Raw(r.User[:])
+	g.buf.U64(r.Seq)
+	g.buf.U32(uint32(len(r.Payload) + crypto.Overhead))
+	g.buf.B = s.seal(g.buf.B, group, r)
+	sum := sha256.Sum256(g.buf.B[start:])
+	g.hashes = append(g.hashes, sum[:]...)
+}
+
+// statement is what a principal signs of a group, less its own id: where it
+// stands, what precedes it, and its hash, which covers every record with the
+// name of its writer. A signature vouches for the records that bear the
+// signer's id.
+func statement(h *header, sum crypto.Hash) []byte {
+	e := codec.Encoder{B: make([]byte, 0, 16+8+16+8+8+8+32+32+16)}
+	e.Raw(h.Index[:])
+	e.U64(h.Epoch)
+	e.Raw(h.Session[:])
+	e.U64(h.Group)
+	e.U64(h.FirstSeq)
+	e.U64(h.FirstSeq + uint64(h.Count) - 1)
+	e.Raw(h.Previous[:])
+	e.Raw(sum[:])
+	return e.B
+}
+
+// sealedGroup is a group as decoded, before any key has touched it.
+type sealedGroup struct {
+	header
+	records    []Record // Payload is the sealed body
+	sum        crypto.Hash
+	signatures []signature // one a writer, in the order of their first records
+}
+
+type signature struct {
+	user crypto.UserID
+	sig  crypto.Signature
+}
+
+// decodeGroup reads a group; it checks its shape, not its signatures. A group
+// has one encoding: what decodes encodes to the same bytes.
+func decodeGroup(b []byte) (*sealedGroup, error) {
+	d := codec.NewDecoder(b)
+	h, err := decodeHeader(d)
+	if err != nil {
+		return nil, err
+	}
+	g := &sealedGroup{header: h}
+	if uint64(h.Count)*recordOverhead > uint64(d.Remaining()) {
+		return nil, fmt.Errorf("group of %d records in %d bytes", h.Count, len(b))
+	}
+	hashes := append(make([]byte, 0, headerSize+32*int(h.Count)), b[:headerSize]...)
+	g.records = make([]Record, h.Count)
+	for i := range g.records {
+		start := d.Offset()
+		g.records[i] = decodeRecord(d, h.FirstSeq+uint64(i))
+		if d.Err() != nil {
+			return nil, d.Err()
+		}
+		sum := sha256.Sum256(b[start:d.Offset()])
+		hashes = append(hashes, sum[:]...)
+	}
+	g.sum = sha256.Sum256(hashes)
+	g.decodeSignatures(d)
+	return g, d.Done()
+}
+
+func decodeRecord(d *codec.Decoder, want uint64) (r Record) {
+	r.Kind = Kind(d.U8())
+	d.Copy(r.User[:])
+	r.Seq = d.U64()
+	r.Payload = d.Blob(MaxGroup)
+	if d.Err() == nil && (r.Seq != want || len(r.Payload) < crypto.Overhead) {
+		d.Fail("record of %d bytes numbered %d where %d belongs", len(r.Payload), r.Seq, want)
+	}
+	return r
+}
+
+// decodeSignatures reads one signature a writer and nothing else: the hash of a
+// group does not cover its signatures, so what more there might be is anybody's.
+func (g *sealedGroup) decodeSignatures(d *codec.Decoder) {
+	writers := g.writers()
+	n := d.Count(signatureSize)
+	if d.Err() == nil && n != len(writers) {
+		d.Fail("%d signatures of %d writers", n, len(writers))
+	}
+	if d.Err() != nil {
+		return
+	}
+	g.signatures = make([]signature, n)
+	for i := range g.signatures {
+		s := &g.signatures[i]
+		d.Copy(s.user[:])
+		d.Copy(s.sig[:])
+		if s.user != writers[i] {
+			d.Fail("signature of user %s where that of user %s belongs", s.user, writers[i])
+		}
+	}
+}
+
+// writers are those who have a record in the group, in the order of their first.
+func (g *sealedGroup) writers() []crypto.UserID {
+	var out []crypto.UserID
+	seen := make(map[crypto.UserID]bool, 1)
+	for i := range g.records {
+		if u := g.records[i].User; !seen[u] {
+			seen[u] = true
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+var errUnsigned = errors.New("a record's writer did not sign, or may not write in this epoch")
+
+// verify checks that every writer of the group signed it and is one whom the
+// epoch lists.
+func (g *sealedGroup) verify(writer func(crypto.UserID, uint64) (crypto.VerifyKey, bool)) error {
+	statement := statement(&g.header, g.sum)
+	for i := range g.signatures {
+		s := &g.signatures[i]
+		key, ok := writer(s.user, g.Epoch)
+		if !ok || !key.Verify(crypto.DomainGroup, append(statement, s.user[:]...), s.sig) {
+			return fmt.Errorf("user %s: %w", s.user, errUnsigned)
+		}
+	}
+	return nil
+}

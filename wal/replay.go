@@ -1,0 +1,116 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+
+	"oubliette/crypto"
+	"oubliette/internal/fault"
+	"oubliette/internal/meta"
+)
+
+// Source is a log as it stands in the database.
+type Source struct {
+	DB    *meta.DB
+	Index crypto.IndexID
+	// MapKey answers the map key of an epoch.
+	MapKey func(epoch uint64) (crypto.Secret, bool)
+	// Writer answers the key of a principal that may write in an epoch.
+	Writer func(user crypto.UserID, epoch uint64) (crypto.VerifyKey, bool)
+}
+
+// Replayed is a record as it comes out of the log.
+type Replayed struct {
+	Record
+	Group uint64
+	Bytes int // of the whole group, with its first record; 0 with the others
+
+	Session crypto.SessionID // the run of the log that wrote it
+}
+
+// Replay reads every group behind from, in order: numbers, chain, signatures
+// and seals are checked before fn sees a record. It answers the position of
+// the last group. Whatever does not fit is a CorruptionError with the key of
+// the group.
+func Replay(src Source, from Position, fn func(Position, []Replayed) error) (Position, error) {
+	at := from
+	sessions := make(map[crypto.SessionID]*session)
+	lower, upper := meta.GroupKey(src.Index, from.Group+1), meta.PrefixEnd(meta.GroupPrefix(src.Index))
+	err := src.DB.Scan(lower, upper, func(key, value []byte) error {
+		next, records, err := src.group(sessions, at, key, value)
+		if err != nil {
+			return &fault.CorruptionError{Path: groupName(src.Index, at.Group+1), Err: damaged(err)}
+		}
+		at = next
+		return fn(at, records)
+	})
+	return at, err
+}
+
+// damaged marks an error as damage, unless it says that the bytes are foreign or
+// of a newer version.
+func damaged(err error) error {
+	if errors.Is(err, fault.ErrForeign) || errors.Is(err, fault.ErrNewer) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", fault.ErrDamaged, err)
+}
+
+// groupName is how errors name a group.
+func groupName(index crypto.IndexID, group uint64) string {
+	return fmt.Sprintf("log of index %s, group %d", index, group)
+}
+
+func (src *Source) group(sessions map[crypto.SessionID]*session, at Position, key, value []byte) (Position, []Replayed, error) {
+	g, err := decodeGroup(value)
+	if err != nil {
+		return at, nil, err
+	}
+	_, number, ok := meta.ParseGroupKey(key)
+	switch {
+	case !ok || g.Index != src.Index || g.Group != number:
+		return at, nil, fmt.Errorf("says that it is group %d of index %s", g.Group, g.Index)
+	case g.Group != at.Group+1:
+		return at, nil, fmt.Errorf("group %d follows group %d", g.Group, at.Group)
+	case g.Previous != at.Head || g.FirstSeq != at.Seq+1:
+		return at, nil, errors.New("does not continue the chain")
+	}
+	if err := g.verify(src.Writer); err != nil {
+		return at, nil, err
+	}
+	records, err := src.open(sessions, g, len(value))
+	return Position{Group: g.Group, Seq: at.Seq + uint64(g.Count), Head: g.sum}, records, err
+}
+
+// open opens the seals of a verified group.
+func (src *Source) open(sessions map[crypto.SessionID]*session, g *sealedGroup, size int) ([]Replayed, error) {
+	s, ok := sessions[g.Session]
+	if !ok {
+		mapKey, known := src.MapKey(g.Epoch)
+		if !known {
+			return nil, fmt.Errorf("no map key of epoch %d", g.Epoch)
+		}
+		s = newSession(g.Session, g.Index, g.Epoch, mapKey)
+		sessions[g.Session] = s
+	}
+	if s.epoch != g.Epoch {
+		return nil, fmt.Errorf("session of epoch %d goes on in epoch %d", s.epoch, g.Epoch)
+	}
+	out := make([]Replayed, len(g.records))
+	for i := range g.records {
+		r := g.records[i]
+		payload, err := s.open(g.Group, &r, r.Payload)
+		if err != nil {
+			return nil, fmt.Errorf("record %d: %w", r.Seq, err)
+		}
+		r.Payload = payload
+		out[i] = Replayed{Record: r, Group: g.Group, Session: g.Session}
+	}
+	out[0].Bytes = size
+	return out, nil
+}
+
+// Truncate adds to a batch the removal of every group up to and with last.
+func Truncate(b *meta.Batch, index crypto.IndexID, last uint64) {
+	b.DeleteRange(meta.GroupPrefix(index), meta.GroupKey(index, last+1))
+}
