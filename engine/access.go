@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"oubliette/crypto"
+)
+
+// keyring is what a caller's key has opened: the keys of one principal of one
+// index in one epoch. It is immutable and shared.
+type keyring struct {
+	user   crypto.UserID
+	perm   crypto.Permission
+	epoch  uint64
+	id     crypto.Secret
+	mapKey crypto.Secret
+	reader crypto.ReaderKey // zero without PermRead
+	signer *crypto.Signer   // nil without PermWrite
+}
+
+// access unwraps keys, and remembers what it has unwrapped: opening a grant
+// costs a decapsulation, a look into the cache a MAC.
+type access struct {
+	mu    sync.RWMutex  // held for reading while keys are unwrapped, for writing by wipe
+	over  bool          // wiped: nothing is unwrapped any more
+	salt  crypto.Secret // of this process: names keys in the cache without holding them
+	cache *lru.Cache[[sha256.Size]byte, *keyring]
+}
+
+// cachedKeys is how many unwrapped keyrings a store keeps.
+const cachedKeys = 1024
+
+func newAccess() *access {
+	c, err := lru.New[[sha256.Size]byte, *keyring](cachedKeys)
+	if err != nil {
+		panic("a cache of positive size: " + err.Error())
+	}
+	return &access{salt: crypto.NewSecret(), cache: c}
+}
+
+// name is the cache's name of a caller: a MAC under this process's salt over
+// key, index, epoch and user.
+func (a *access) name(c *catalogued, key Key, user UserID) (n [sha256.Size]byte) {
+	m := hmac.New(sha256.New, a.salt.Reveal())
+	m.Write(key.Reveal())
+	m.Write(c.id[:])
+	m.Write(c.record.Signature[:]) // names the epoch
+	m.Write(user[:])
+	m.Sum(n[:0])
+	return n
+}
+
+// unwrap answers what key opens of an index. A key that opens nothing is
+// ErrWrongKey, and so is a user whom the index does not know.
+func (a *access) unwrap(c *catalogued, key Key, user UserID) (*keyring, error) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.over {
+		return nil, fmt.Errorf("store: %w", ErrClosed)
+	}
+	name := a.name(c, key, user)
+	if ring, ok := a.cache.Get(name); ok {
+		return ring, nil
+	}
+	ring, err := c.unwrapRoot(key)
+	if err != nil {
+		return nil, err
+	}
+	a.cache.Add(name, ring)
+	return ring, nil
+}
+
+// unwrapRoot opens root's keys with the index key. That the record is root's is
+// shown by root's signing key, which the index key derives: a record that
+// somebody else signed verifies under another key and is not told apart from a
+// wrong index key.
+func (c *catalogued) unwrapRoot(key Key) (*keyring, error) {
+	signer := crypto.RootSigner(key, c.id)
+	root, ok := c.record.User(crypto.UserID{})
+	if signer.Public() != c.record.Root || !ok || root.Sign != c.record.Root {
+		return nil, fmt.Errorf("index %q: %w", c.name, ErrWrongKey)
+	}
+	p, err := crypto.DerivePrincipal(key, c.id, crypto.UserID{})
+	if err != nil {
+		return nil, err
+	}
+	info := crypto.GrantInfo{Index: c.id, Epoch: c.record.Epoch, Kind: crypto.GrantRead}
+	g, err := crypto.OpenGrant(p, info, c.grants[grantKey{kind: crypto.GrantRead}])
+	if err != nil {
+		return nil, fmt.Errorf("index %q: root's grant: %w", c.name, ErrWrongKey)
+	}
+	reader, err := crypto.NewReaderKey(g.Third)
+	if err != nil {
+		return nil, err
+	}
+	return &keyring{
+		perm: crypto.PermRead | crypto.PermWrite, epoch: c.record.Epoch,
+		id: g.ID, mapKey: g.Map, reader: reader, signer: signer,
+	}, nil
+}
+
+// wipe forgets every unwrapped key. Call it when nothing uses them any more.
+func (a *access) wipe() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+	for _, ring := range a.cache.Values() {
+		ring.id.Wipe()
+		ring.mapKey.Wipe()
+		ring.signer.Wipe()
+	}
+	a.cache.Purge()
+	a.salt.Wipe()
+}
+
+// allow tells whether the keyring may do what a call needs.
+func (k *keyring) allow(need crypto.Permission) error {
+	if k.perm&need != need {
+		return fmt.Errorf("user %s: %w", k.user, ErrPermission)
+	}
+	return nil
+}

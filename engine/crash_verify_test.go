@@ -1,0 +1,250 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"oubliette/engine"
+)
+
+// crashVerifier holds images against the oracle.
+type crashVerifier struct {
+	keys  map[string]engine.Key
+	notes *crashNotes
+	count atomic.Int64
+}
+
+// all verifies images on both cores and reports the first few that do not fit.
+func (v *crashVerifier) all(t *testing.T, images []*crashImage) {
+	t.Helper()
+	var wg sync.WaitGroup
+	var failures atomic.Int64
+	work := make(chan *crashImage)
+	for range 2 {
+		wg.Go(func() {
+			for im := range work {
+				if err := v.verify(im); err != nil && failures.Add(1) <= 10 {
+					t.Errorf("%v:\n%v", im, err)
+				}
+				im.fs = nil // large
+			}
+		})
+	}
+	for _, im := range images {
+		work <- im
+	}
+	close(work)
+	wg.Wait()
+	if n := failures.Load(); n > 0 {
+		t.Errorf("%d of %d images do not fit", n, len(images))
+	}
+}
+
+// verify opens an image without a key, for reading only, and as a writer, and
+// each time looks for what a crash must not leave.
+func (v *crashVerifier) verify(im *crashImage) error {
+	v.count.Add(1)
+	if err := v.keyless(im); err != nil {
+		return fmt.Errorf("opened without a key: %w", err)
+	}
+	clone := im.fs.CrashClone(vfs.CrashCloneCfg{}) // of a crash after that recovery
+	if err := v.writer(im, im.fs); err != nil {
+		return fmt.Errorf("opened by a writer: %w", err)
+	}
+	if err := v.reader(im, clone); err != nil {
+		return fmt.Errorf("opened for reading, after a crash after recovery: %w", err)
+	}
+	return nil
+}
+
+// keyless opens an image and loads nothing. What was applied before the crash
+// has to be off the disk.
+func (v *crashVerifier) keyless(im *crashImage) error {
+	opts := crashOptions(im.fs)
+	db, err := engine.Open(storeDir, &opts)
+	if err != nil {
+		return err
+	}
+	applied, err := db.AppliedSeqs()
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return v.notes.residue(im.fs, func(n crashVersion) bool {
+		seq, exists := applied[n.index]
+		died, dead := v.notes.died[n]
+		return dead && exists && died <= seq && im.now.indexes[n.index] != nil
+	})
+}
+
+// reader opens an image that has been recovered, for reading only.
+func (v *crashVerifier) reader(im *crashImage, fs *vfs.MemFS) error {
+	opts := crashOptions(fs)
+	opts.ReadOnly = true
+	db, err := engine.Open(storeDir, &opts)
+	if err != nil {
+		return err
+	}
+	_, err = v.compare(im, db)
+	return errors.Join(err, db.Close())
+}
+
+// writer opens an image, compares and checks it, purges, searches every byte,
+// and uses it for more.
+func (v *crashVerifier) writer(im *crashImage, fs *vfs.MemFS) error {
+	opts := crashOptions(fs)
+	db, err := engine.Open(storeDir, &opts)
+	if err != nil {
+		return err
+	}
+	is, err := v.compare(im, db)
+	if err == nil {
+		err = v.afterPurge(db, fs, is)
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if err := v.notes.residue(fs, func(n crashVersion) bool { return !is.lives(n) }); err != nil {
+		return fmt.Errorf("after Close: %w", err)
+	}
+	return nil
+}
+
+// compare answers which of the two states an image is in, or how it is in
+// neither.
+func (v *crashVerifier) compare(im *crashImage, db *engine.DB) (*crashModel, error) {
+	have, err := v.read(db)
+	if err != nil {
+		return nil, err
+	}
+	before := crashDiff(have, im.now)
+	if before == nil {
+		return im.now, nil
+	}
+	if im.next == nil {
+		return nil, fmt.Errorf("not what was acknowledged: %w", before)
+	}
+	if after := crashDiff(have, im.next); after != nil {
+		return nil, fmt.Errorf("neither before the call (%w) nor after it (%w)", before, after)
+	}
+	return im.next, nil
+}
+
+// read is everything in a store: every index loaded, checked and scanned.
+func (v *crashVerifier) read(db *engine.DB) (map[string]map[string]engine.Item, error) {
+	names, err := db.ListIndexes()
+	if err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	out := make(map[string]map[string]engine.Item)
+	for _, name := range names {
+		ix, err := db.LoadIndex(ctx, name, engine.WithIndexKey(v.keys[name]))
+		if err != nil {
+			return nil, fmt.Errorf("load %s: %w", name, err)
+		}
+		if _, err := ix.Check(ctx); err != nil {
+			return nil, fmt.Errorf("check of %s: %w", name, err)
+		}
+		items := make(map[string]engine.Item)
+		for it, err := range ix.Items(ctx, engine.AllFields) {
+			if err != nil {
+				return nil, fmt.Errorf("scan of %s: %w", name, err)
+			}
+			if _, twice := items[it.ID]; twice {
+				return nil, fmt.Errorf("scan of %s: %q comes twice", name, it.ID)
+			}
+			items[it.ID] = it
+		}
+		if n, err := ix.Count(ctx); err != nil || n != len(items) {
+			return nil, fmt.Errorf("count of %s is %d (%v), the scan has %d", name, n, err, len(items))
+		}
+		out[name] = items
+	}
+	return out, nil
+}
+
+// crashDiff compares bit for bit.
+func crashDiff(have map[string]map[string]engine.Item, want *crashModel) error {
+	for name := range have {
+		if _, ok := want.indexes[name]; !ok {
+			return fmt.Errorf("index %q should not be there", name)
+		}
+	}
+	for name, items := range want.indexes {
+		if have[name] == nil {
+			return fmt.Errorf("index %q is missing", name)
+		}
+		for id, version := range items {
+			it, ok := have[name][id]
+			if !ok {
+				return fmt.Errorf("%s misses %q", name, id)
+			}
+			if !equal(it, crashItem(id, version)) {
+				return fmt.Errorf("%s: %q is %.60s, not version %d", name, id, it.Metadata, version)
+			}
+		}
+		for id, it := range have[name] {
+			if _, ok := items[id]; !ok {
+				return fmt.Errorf("%s: %q is there (%.60s) and should not be", name, id, it.Metadata)
+			}
+		}
+	}
+	return nil
+}
+
+// afterPurge purges every index, searches every file, also as a crash would
+// leave it now, and uses the store for more.
+func (v *crashVerifier) afterPurge(db *engine.DB, fs *vfs.MemFS, is *crashModel) error {
+	ctx := context.Background()
+	for name := range is.indexes {
+		ix, err := db.LoadIndex(ctx, name, engine.WithIndexKey(v.keys[name]))
+		if err != nil {
+			return err
+		}
+		if _, err := ix.Purge(ctx); err != nil {
+			return fmt.Errorf("purge of %s: %w", name, err)
+		}
+	}
+	dead := func(n crashVersion) bool { return !is.lives(n) }
+	if err := v.notes.residue(fs, dead); err != nil {
+		return fmt.Errorf("after Purge: %w", err)
+	}
+	if err := v.notes.residue(fs.CrashClone(vfs.CrashCloneCfg{}), dead); err != nil {
+		return fmt.Errorf("after Purge and another crash: %w", err)
+	}
+	for name := range is.indexes {
+		if err := v.use(ctx, db, name); err != nil {
+			return fmt.Errorf("using %s afterwards: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// use upserts, reads and deletes an item of its own.
+func (v *crashVerifier) use(ctx context.Context, db *engine.DB, name string) error {
+	ix, err := db.LoadIndex(ctx, name, engine.WithIndexKey(v.keys[name]))
+	if err != nil {
+		return err
+	}
+	it := crashItem("afterwards", 1)
+	if err := ix.Upsert(ctx, []engine.Item{it}); err != nil {
+		return err
+	}
+	have, err := ix.Get(ctx, []string{it.ID}, engine.AllFields)
+	if err != nil || len(have) != 1 || !equal(have[0], it) {
+		return fmt.Errorf("get: %d items, %w", len(have), err)
+	}
+	if _, err := ix.Delete(ctx, []string{it.ID}); err != nil {
+		return err
+	}
+	if _, err := ix.Check(ctx); err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"oubliette/compaction"
+	"oubliette/crypto"
+	"oubliette/internal/meta"
+)
+
+// CreateIndex makes an index under a name of 1 to 255 bytes, sealed under key,
+// and answers a handle bound to it. It is durable when it returns. Another
+// index of that name is ErrIndexExists.
+func (db *DB) CreateIndex(ctx context.Context, name string, key Key, cfg IndexConfig) (*Index, error) {
+	if err := db.writable(); err != nil {
+		return nil, err
+	}
+	if err := validateName(name); err != nil {
+		return nil, err
+	}
+	if key.IsZero() {
+		return nil, fmt.Errorf("index %q: %w", name, ErrKeyRequired)
+	}
+	if err := errors.Join(cfg.validate(), ctx.Err()); err != nil {
+		return nil, err
+	}
+	c, err := db.create(name, key, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return db.handle(ctx, c, key)
+}
+
+func validateName(name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("empty index name: %w", ErrInvalid)
+	case len(name) > MaxName:
+		return fmt.Errorf("index name of %d bytes, at most %d: %w", len(name), MaxName, ErrTooLarge)
+	}
+	return nil
+}
+
+// create writes a new index.
+//
+// Order: the folder of its segments, synced with its parent; then one synced
+// batch with catalogue entry, epoch record, root's grant and an empty manifest.
+// A crash before the batch leaves an empty folder of a random name, which the
+// next Open removes; the batch is all or nothing.
+func (db *DB) create(name string, key Key, cfg IndexConfig) (*catalogued, error) {
+	db.adminMu.Lock()
+	defer db.adminMu.Unlock()
+	if _, err := db.find(name); err == nil || !errors.Is(err, ErrIndexNotFound) {
+		if err == nil || !errors.Is(err, ErrClosed) {
+			err = fmt.Errorf("index %q: %w", name, ErrIndexExists)
+		}
+		return nil, err
+	}
+	c, batch, err := db.newIndex(name, key, cfg)
+	if err != nil {
+		return nil, err
+	}
+	fs, dir := db.opts.FS, db.segmentDir(c.id)
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := syncDir(fs, fs.PathDir(dir)); err != nil {
+		return nil, err
+	}
+	if err := db.meta.Commit(batch); err != nil {
+		return nil, err
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.mu.catalogue[name] = c
+	return c, nil
+}
+
+// newIndex draws an index's keys and writes its records into a batch.
+func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (*catalogued, *meta.Batch, error) {
+	id := crypto.NewIndexID()
+	p, err := crypto.DerivePrincipal(key, id, crypto.UserID{})
+	if err != nil {
+		return nil, nil, err
+	}
+	g := crypto.Grant{ID: crypto.NewSecret(), Map: crypto.NewSecret(), Third: crypto.NewSecret()}
+	defer g.Wipe()
+	reader, err := crypto.NewReaderKey(g.Third)
+	if err != nil {
+		return nil, nil, err
+	}
+	info := crypto.GrantInfo{Index: id, Epoch: 1, Kind: crypto.GrantRead}
+	grant, err := crypto.SealGrant(p.Public(), info, g)
+	if err != nil {
+		return nil, nil, err
+	}
+	signer := crypto.RootSigner(key, id)
+	record := &crypto.EpochRecord{
+		Index: id, Epoch: 1, Name: name, Dimension: uint32(cfg.Dimension),
+		Reader: reader.Public().Bytes(),
+		Users: []crypto.EpochUser{{
+			Perm: crypto.PermRead | crypto.PermWrite, Sign: signer.Public(),
+			KEM: p.Public().Bytes(), Read: crypto.Sum(grant),
+		}},
+	}
+	record.Root = signer.Public()
+	if err := record.Check(); err != nil {
+		return nil, nil, err
+	}
+	manifest := &compaction.Manifest{Index: id, Epoch: 1, Version: 1, Dimension: uint32(cfg.Dimension)}
+	batch := db.meta.NewBatch()
+	batch.Set(meta.CatalogueKey(name), id[:])
+	batch.Set(meta.EpochKey(id, 1), record.Sign(signer, nil))
+	batch.Set(meta.GrantKey(id, 1, crypto.UserID{}, byte(crypto.GrantRead)), grant)
+	batch.Set(meta.ManifestKey(id), manifest.Sign(signer))
+	c := &catalogued{name: name, id: id, record: record,
+		grants: map[grantKey][]byte{{kind: crypto.GrantRead}: bytes.Clone(grant)}}
+	return c, batch, nil
+}
+
+// DeleteIndex removes an index with everything in it; only the index key may.
+// When it returns the removal is durable and every key of its segments has been
+// overwritten on the disk, so that no byte of theirs opens any more, and the
+// files are gone. Open handles answer ErrIndexNotFound from then on. A crash on
+// the way is finished by the next Open. When the removal is committed and a file
+// cannot be overwritten, the index is gone and the error names the file; the
+// next DeleteIndex, Close and the next Open try again, and Close names what is
+// left.
+//
+// Order: one synced batch that takes every record of the index away and marks
+// its segment files doomed; then each file's header overwritten and synced, the
+// file removed; the folder synced; the marks removed.
+func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
+	if err := errors.Join(db.writable(), ctx.Err()); err != nil {
+		return err
+	}
+	if key.IsZero() {
+		return fmt.Errorf("index %q: %w", name, ErrKeyRequired)
+	}
+	db.adminMu.Lock()
+	defer db.adminMu.Unlock()
+	db.finishRemovals() // what still does not go is told by Close
+	c, err := db.find(name)
+	if err != nil {
+		return err
+	}
+	if _, err := c.unwrapRoot(key); err != nil {
+		return err
+	}
+	db.mu.Lock()
+	delete(db.mu.catalogue, name)
+	s := db.mu.states[c.id]
+	delete(db.mu.states, c.id)
+	db.mu.Unlock()
+	if s != nil {
+		s.shut(fmt.Errorf("index %q: %w", name, ErrIndexNotFound))
+	}
+	return db.dropIndex(c)
+}
+
+func (db *DB) dropIndex(c *catalogued) error {
+	batch := db.meta.NewBatch()
+	batch.Delete(meta.CatalogueKey(c.name))
+	batch.Delete(meta.ManifestKey(c.id))
+	for _, prefix := range [][]byte{meta.EpochPrefix(c.id), meta.GrantPrefix(c.id), meta.GroupPrefix(c.id), meta.DeadPrefix(c.id), meta.ErasedPrefix(c.id)} {
+		batch.DeleteRange(prefix, meta.PrefixEnd(prefix))
+	}
+	var doomed []crypto.SegmentID
+	prefix := meta.SegmentPrefix(c.id)
+	err := db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(key, _ []byte) error {
+		_, id, ok := meta.ParseSegmentKey(key)
+		if ok {
+			doomed = append(doomed, id)
+			batch.Set(key, []byte{segmentDoomed})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := db.meta.Commit(batch); err != nil {
+		return err
+	}
+	return db.remove(c.id, doomed)
+}

@@ -1,0 +1,177 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"oubliette/engine"
+	"oubliette/internal/meta"
+)
+
+// records is what the database of a store holds, by key.
+func records(t testing.TB, mem vfs.FS) map[string][]byte {
+	t.Helper()
+	db, err := meta.Open(mem, storeDir+"/pebble", meta.Options{})
+	must(t, err)
+	out := make(map[string][]byte)
+	must(t, db.Scan(nil, nil, func(key, value []byte) error {
+		out[string(key)] = bytes.Clone(value)
+		return nil
+	}))
+	must(t, db.Close())
+	return out
+}
+
+// setRecord writes one record; nil removes it.
+func setRecord(t testing.TB, mem vfs.FS, key string, value []byte) {
+	t.Helper()
+	db, err := meta.Open(mem, storeDir+"/pebble", meta.Options{})
+	must(t, err)
+	b := db.NewBatch()
+	if value == nil {
+		b.Delete([]byte(key))
+	} else {
+		b.Set([]byte(key), value)
+	}
+	must(t, db.Commit(b))
+	must(t, db.Close())
+}
+
+// signedKinds are the records whose bytes something signed or hashed commits
+// to: any change of them has to be told.
+const signedKinds = "degmw"
+
+// Whichever record of the database changes — cut, flipped, emptied, longer —
+// it is told, or nothing changes. What is not signed itself (catalogue entries,
+// states of files, erased marks) must not change an answer either.
+func TestDamagedRecordsNeverChangeAnAnswer(t *testing.T) {
+	sc := newScene(t)
+	all := records(t, sc.fs(t, nil))
+	kinds := make(map[byte]int)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		value := all[key]
+		kinds[key[0]]++
+		versions := [][]byte{value[:len(value)/2], append(bytes.Clone(value), 0), {}}
+		for at := 0; at < len(value); at += max(1, len(value)/12) {
+			b := bytes.Clone(value)
+			b[at] ^= 0x20
+			versions = append(versions, b)
+		}
+		for i, b := range versions {
+			mem := sc.fs(t, nil)
+			setRecord(t, mem, key, b)
+			what := fmt.Sprintf("record %q, version %d", key[:1], i)
+			errs := sc.outcome(t, mem, what, readOnly)
+			if len(errs) == 0 && strings.Contains(signedKinds, key[:1]) {
+				t.Errorf("%s: no error at all", what)
+			}
+			sc.outcome(t, mem, what+", for writing")
+		}
+	}
+	for _, kind := range "cdegmsw" {
+		if kinds[byte(kind)] == 0 {
+			t.Errorf("the scene has no record of kind %q", kind)
+		}
+	}
+}
+
+func TestMissingRecordsAreTold(t *testing.T) {
+	sc := newScene(t)
+	all := records(t, sc.fs(t, nil))
+	groups := 0
+	for key := range all {
+		if key[0] == 'w' {
+			groups++
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if key[0] == 'w' {
+			if groups--; groups == 0 {
+				continue // the last group: a log that ends there is a whole log
+			}
+		}
+		if key[0] == 'c' {
+			continue // no index of that name, below
+		}
+		mem := sc.fs(t, nil)
+		setRecord(t, mem, key, nil)
+		errs := sc.outcome(t, mem, fmt.Sprintf("record %q missing", key[:1]), readOnly)
+		if len(errs) == 0 && strings.Contains(signedKinds, key[:1]) {
+			t.Errorf("record %q missing: no error", key[:1])
+		}
+	}
+	mem := sc.fs(t, nil)
+	setRecord(t, mem, "ca", nil)
+	s := openStore(t, mem, nil)
+	_, err := s.LoadIndex(context.Background(), "a")
+	wantError(t, err, engine.ErrIndexNotFound, `"a"`)
+}
+
+// The state of a segment file is one byte that nobody signs. Where it says that
+// a file may go, and the signed manifest says that it lives, the file stays.
+func TestALiveSegmentIsNotDestroyedForAWrongState(t *testing.T) {
+	sc := newScene(t)
+	tried := 0
+	for key, value := range records(t, sc.fs(t, nil)) {
+		if key[0] != 's' || value[0] != 2 {
+			continue
+		}
+		for _, state := range []byte{1, 3} {
+			mem := sc.fs(t, nil)
+			setRecord(t, mem, key, []byte{state})
+			must(t, got(engine.Open(storeDir, &engine.Options{FS: mem}))(t).Close())
+			for path, b := range readAll(t, mem) {
+				if strings.HasSuffix(path, fmt.Sprintf("%x.seg", key[17:])) && bytes.Equal(b[:8192], sc.files[path][:8192]) {
+					tried++
+				}
+			}
+			s := openStore(t, mem, map[string]engine.Key{"a": sc.key})
+			s.noCheck = true
+			ix := s.load("a")
+			_, err := ix.Check(context.Background())
+			wantError(t, err, engine.ErrDamaged, fmt.Sprintf("record of segment %x", key[17:]))
+			wantItems(t, ix, sc.want, sc.gone...)
+		}
+	}
+	if tried != 4 {
+		t.Errorf("%d of 4 files are as they were", tried)
+	}
+}
+
+// Damage of one index does not keep others from being used.
+func TestADamagedIndexLeavesOthersAlone(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	a, b := s.create("a"), s.create("b")
+	must(t, a.Upsert(ctx, makeItems("k", 5)))
+	must(t, b.Upsert(ctx, makeItems("l", 5)))
+	s.close()
+	for key, value := range records(t, s.fs) {
+		if key[0] == 'e' && strings.Contains(key, string(idBytes(a))) {
+			value[20] ^= 1
+			setRecord(t, s.fs, key, value)
+		}
+	}
+	s.open()
+	s.noCheck = true
+	_, err := s.LoadIndex(ctx, "a", engine.WithIndexKey(s.keys["a"]))
+	wantError(t, err, engine.ErrDamaged, `epoch record of index "a"`)
+	_, err = s.CreateIndex(ctx, "a", engine.NewKey(), engine.IndexConfig{})
+	wantError(t, err, engine.ErrIndexExists, `"a"`)
+	wantItems(t, s.load("b"), byID(makeItems("l", 5)...))
+	if names := fmt.Sprint(got(s.ListIndexes())(t)); names != "[a b]" {
+		t.Errorf("indexes are %s", names)
+	}
+}
+
+func idBytes(ix *engine.Index) []byte {
+	id := ix.ID()
+	return id[:]
+}

@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"oubliette/crypto"
+	"oubliette/internal/meta"
+	"oubliette/segment"
+)
+
+// DB is an open store. It is safe for concurrent use.
+type DB struct {
+	dir    string
+	opts   *Options
+	lock   io.Closer
+	meta   *meta.DB
+	access *access
+	blocks *segment.BlockCache
+
+	// adminMu: one change of the catalogue at a time.
+	adminMu sync.Mutex
+
+	mu struct { // guards what indexes there are; never held across I/O
+		sync.Mutex
+		closed    bool
+		catalogue map[string]*catalogued
+		states    map[crypto.IndexID]*state
+		// unfinished: files that recovery or DeleteIndex could not destroy. The
+		// maintenance of their index goes on with them if it is there, and
+		// DeleteIndex, Close and the next Open try again.
+		unfinished map[crypto.IndexID][]crypto.SegmentID
+	}
+}
+
+// Open opens the store in dir and makes it when there is none; dir's parent has
+// to exist. One process at a time may have a store open: ErrLocked. What a
+// crash left half done — segment files on their way in or out, overwrites of
+// deleted rows — is finished before Open returns, without a key.
+func Open(dir string, opts *Options) (*DB, error) {
+	o := opts.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if dir == "" {
+		return nil, fmt.Errorf("empty store folder: %w", ErrInvalid)
+	}
+	if !o.ReadOnly {
+		if err := o.FS.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := o.FS.Stat(dir); err != nil {
+		return nil, err
+	}
+	lock, err := lockStore(o.FS, dir)
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(dir, o)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	db.lock = lock
+	return db, nil
+}
+
+func open(dir string, o *Options) (*DB, error) {
+	if err := prepareDir(o.FS, dir, o.ReadOnly); err != nil {
+		return nil, err
+	}
+	m, err := meta.Open(o.FS, o.FS.PathJoin(dir, pebbleDir), meta.Options{
+		ReadOnly: o.ReadOnly, Logger: o.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{dir: dir, opts: o, meta: m, access: newAccess(), blocks: segment.NewBlockCache(o.CacheSize)}
+	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
+	db.mu.states = make(map[crypto.IndexID]*state)
+	if db.mu.catalogue, err = loadCatalogue(m); err == nil && !o.ReadOnly {
+		err = db.recover()
+	}
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return db, nil
+}
+
+// writable refuses what a store opened for reading does not do.
+func (db *DB) writable() error {
+	if db.opts.ReadOnly {
+		return ErrReadOnly
+	}
+	return nil
+}
+
+func (db *DB) segmentDir(index crypto.IndexID) string {
+	return db.opts.FS.PathJoin(db.dir, segmentsDir, index.String())
+}
+
+func (db *DB) segmentPath(index crypto.IndexID, id crypto.SegmentID) string {
+	return db.opts.FS.PathJoin(db.segmentDir(index), id.String()+segmentSuffix)
+}
+
+const segmentSuffix = ".seg"
+
+// LoadIndex answers a handle of an index. With WithIndexKey it is bound to that
+// key, which is checked now; without, every call has to bring one. The first
+// handle with a key reads the index's manifest and replays its log; others
+// share what it has read.
+func (db *DB) LoadIndex(ctx context.Context, name string, opts ...OpOption) (*Index, error) {
+	c, err := db.find(name)
+	if err != nil {
+		return nil, err
+	}
+	o := gather(opts)
+	if o.given && o.key.IsZero() {
+		return nil, fmt.Errorf("index %q: %w", name, ErrKeyRequired)
+	}
+	return db.handle(ctx, c, o.key)
+}
+
+// Close closes the store. It waits for calls under way, erases what has been
+// deleted as far as a writer's keys are at hand, and closes every segment with
+// its index. A *PendingError names the indexes where deleted items stay on
+// disk; the store is closed all the same. After it every call answers
+// ErrClosed.
+func (db *DB) Close() error {
+	db.adminMu.Lock() // no index is being made or deleted
+	defer db.adminMu.Unlock()
+	db.mu.Lock()
+	if db.mu.closed {
+		db.mu.Unlock()
+		return fmt.Errorf("store: %w", ErrClosed)
+	}
+	db.mu.closed = true
+	states := db.mu.states
+	db.mu.states = nil
+	db.mu.Unlock()
+
+	var pending PendingError
+	var errs []error
+	for _, s := range states {
+		err := s.close()
+		var p *PendingError
+		if errors.As(err, &p) {
+			pending.Indexes = append(pending.Indexes, p.Indexes...)
+			pending.Err = errors.Join(pending.Err, p.Err)
+		} else {
+			errs = append(errs, err)
+		}
+	}
+	for index, err := range db.finishRemovals() {
+		pending.Indexes = append(pending.Indexes, index.String())
+		pending.Err = errors.Join(pending.Err, err)
+	}
+	if len(pending.Indexes) > 0 {
+		errs = append(errs, &pending)
+	}
+	errs = append(errs, db.meta.Close(), db.lock.Close())
+	db.access.wipe()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,37 @@
+// Package engine is the embedded, encrypted store of vector items whose deletes
+// are durable and hidden when [Index.Delete] returns, erased from the disk
+// within [Options].PurgeWithin, on any crash.
+//
+// # What it promises
+//
+//   - Delete and Upsert are atomic, and durable when they return (unless
+//     Options.NoSync).
+//   - From the moment Delete returns, no read shows the item: not Get, not a
+//     listing, not an iterator that is half-way.
+//   - Within PurgeWithin of a delete, while a writer's keys are at hand, every
+//     byte of the item — sealed id, vector, contents, metadata — has been
+//     overwritten in every file of the store and the overwrite synced. Purge
+//     waits for it. An overwrite that a crash interrupted is finished at the
+//     next Open, by whoever opens, without a key.
+//   - What is read from disk is authenticated before use; what does not fit is
+//     a [CorruptionError], never a wrong answer.
+//   - An I/O error never ends the process. A failure of the log makes every
+//     later write answer ErrFailed until the store is opened again; reads go on.
+//
+// # How it is built
+//
+// Item bytes live in segment files alone (package segment). The log (package
+// wal) holds sealed pointers and tombstones. An index that somebody has
+// unlocked is one state for all handles: memtables of the segments that are
+// open, the tombstones not yet applied, and an immutable, reference-counted
+// view of segments and dead sets that readers hold while they read. One
+// maintenance goroutine an index applies, erases, seals and rewrites, one after
+// the other, so no two of these ever race.
+//
+// # Lock order
+//
+// DB.mu, then state.rollMu (which segment is active), then state.installMu (the
+// manifest and swaps of the view; held across a commit), then state.publishMu
+// (a group becoming visible), then state.mu (view, memtables, counters; never
+// held across I/O).
+package engine

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"oubliette/crypto"
+	"oubliette/segment"
+)
+
+// SealedRow is where an item's row stands on disk and the sealed bytes there:
+// vector, contents and head, side by side.
+type SealedRow struct {
+	ID     string
+	Path   string
+	Extent segment.Extent
+	Bytes  []byte
+}
+
+// SealedRows reads the sealed bytes of items as they stand on disk now. An id
+// without an item is an error.
+func (ix *Index) SealedRows(ctx context.Context, ids []string, opts ...OpOption) ([]SealedRow, error) {
+	c, err := ix.begin(ctx, opts, crypto.PermRead)
+	if err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	tokens := make([]crypto.Token, len(ids))
+	for i, id := range ids {
+		tokens[i] = c.state.tokens.Token(id)
+	}
+	v, spots, err := c.locate(tokens)
+	if err != nil {
+		return nil, err
+	}
+	defer v.release()
+	out := make([]SealedRow, len(ids))
+	for i, sp := range spots {
+		if !sp.found {
+			return nil, fmt.Errorf("no item %q", ids[i])
+		}
+		x := sp.entry.Extent()
+		out[i] = SealedRow{ID: ids[i], Path: sp.file.Path(), Extent: x, Bytes: make([]byte, x.Len)}
+		if err := c.readRaw(out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (c *call) readRaw(r SealedRow) error {
+	f, err := c.db.opts.FS.Open(r.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if n, err := f.ReadAt(r.Bytes, int64(r.Extent.Off)); n != len(r.Bytes) {
+		return fmt.Errorf("%s: %d of %d bytes at %d: %w", r.Path, n, len(r.Bytes), r.Extent.Off, err)
+	}
+	return nil
+}
+
+// WrittenSince reads what a segment file holds from an offset on.
+func (db *DB) WrittenSince(path string, off int64) ([]byte, error) {
+	f, err := db.opts.FS.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() <= off {
+		return nil, err
+	}
+	b := make([]byte, info.Size()-off)
+	_, err = io.ReadFull(io.NewSectionReader(f, off, int64(len(b))), b)
+	return b, err
+}
+
+// Roll makes the next upsert begin a new segment.
+func (ix *Index) Roll(ctx context.Context, opts ...OpOption) error {
+	c, err := ix.begin(ctx, opts, crypto.PermWrite)
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	c.roll()
+	return nil
+}
+
+// SealNow gives every retired segment its index.
+func (ix *Index) SealNow(ctx context.Context, opts ...OpOption) error {
+	c, err := ix.begin(ctx, opts, crypto.PermWrite)
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	return c.work.do(ctx, func(context.Context) error { return c.work.seal(c.ring) })
+}
+
+// SegmentPaths are the live segment files, the open ones apart.
+func (ix *Index) SegmentPaths(ctx context.Context, opts ...OpOption) (sealed, open []string, err error) {
+	c, err := ix.begin(ctx, opts, crypto.PermRead)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer c.leave()
+	v := c.acquire()
+	defer v.release()
+	for _, x := range v.sealed {
+		sealed = append(sealed, x.seg.file.Path())
+	}
+	for _, o := range v.open {
+		open = append(open, o.mem.path)
+	}
+	return sealed, open, nil
+}

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"oubliette/segment"
+)
+
+// Item is what an index holds. Only the id is required. An absent field is nil;
+// contents may be present and empty. A vector is kept bit for bit, NaNs and
+// their payloads too. Metadata is any JSON value.
+type Item struct {
+	ID       string
+	Vector   []float32
+	Contents []byte
+	Metadata json.RawMessage
+}
+
+// Fields is a set of an item's fields, for reads that want less than all. The
+// id always comes.
+type Fields uint8
+
+// The fields of an item.
+const (
+	FieldVector   = Fields(segment.WantVector)
+	FieldContents = Fields(segment.WantContents)
+	FieldMetadata = Fields(segment.WantMetadata)
+	AllFields     = FieldVector | FieldContents | FieldMetadata
+)
+
+// IndexConfig is fixed when an index is made.
+type IndexConfig struct {
+	// Dimension of the vectors; 0: that of the first vector upserted.
+	Dimension int
+}
+
+func (c IndexConfig) validate() error {
+	if c.Dimension < 0 {
+		return fmt.Errorf("dimension %d: %w", c.Dimension, ErrInvalid)
+	}
+	if c.Dimension > MaxDimension {
+		return fmt.Errorf("dimension %d, at most %d: %w", c.Dimension, MaxDimension, ErrTooLarge)
+	}
+	return nil
+}
+
+// validate refuses what the store does not take, before anything is done. n
+// says which item of the call it is.
+func (it *Item) validate(n int) error {
+	if err := validateID(it.ID); err != nil {
+		return fmt.Errorf("item %d: %w", n, err)
+	}
+	switch {
+	case it.Vector != nil && len(it.Vector) == 0:
+		return fmt.Errorf("item %d: a vector of 0 dimensions (nil is no vector): %w", n, ErrDimension)
+	case len(it.Vector) > MaxDimension:
+		return fmt.Errorf("item %d: vector of %d dimensions, at most %d: %w", n, len(it.Vector), MaxDimension, ErrTooLarge)
+	case len(it.Contents) > MaxContents:
+		return fmt.Errorf("item %d: contents of %d bytes, at most %d: %w", n, len(it.Contents), MaxContents, ErrTooLarge)
+	case len(it.Metadata) > MaxMetadata:
+		return fmt.Errorf("item %d: metadata of %d bytes, at most %d: %w", n, len(it.Metadata), MaxMetadata, ErrTooLarge)
+	case it.Metadata != nil && !json.Valid(it.Metadata):
+		return fmt.Errorf("item %d: metadata is not JSON: %w", n, ErrInvalid)
+	}
+	return nil
+}
+
+func validateID(id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("empty id: %w", ErrInvalid)
+	case len(id) > MaxID:
+		return fmt.Errorf("id of %d bytes, at most %d: %w", len(id), MaxID, ErrTooLarge)
+	}
+	return nil
+}
+
+// validateIDs looks at every id of a call.
+func validateIDs(ids []string) error {
+	if len(ids) > MaxIDs {
+		return fmt.Errorf("%d ids in a call, at most %d: %w", len(ids), MaxIDs, ErrTooLarge)
+	}
+	for i, id := range ids {
+		if err := validateID(id); err != nil {
+			return fmt.Errorf("id %d: %w", i, err)
+		}
+	}
+	return nil
+}

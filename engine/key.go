@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"fmt"
+
+	"oubliette/crypto"
+)
+
+// Key is an index key (KEK) or a user's key: 32 bytes that never print.
+type Key = crypto.Secret
+
+// UserID names a user of an index. The zero value is root.
+type UserID = crypto.UserID
+
+// Permission is what a user may do.
+type Permission = crypto.Permission
+
+// The permissions, or-ed.
+const (
+	PermRead  = crypto.PermRead
+	PermWrite = crypto.PermWrite
+)
+
+// NewKey draws a random key. Keep it: the store does not, and what it seals
+// opens with nothing else.
+func NewKey() Key { return crypto.NewSecret() }
+
+// KeyFromBytes copies a key of 32 bytes.
+func KeyFromBytes(b []byte) (Key, error) {
+	k, err := crypto.SecretFromBytes(b)
+	if err != nil {
+		return Key{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return k, nil
+}
+
+// ParseKey reads a key of 64 hexadecimal digits.
+func ParseKey(hex string) (Key, error) {
+	k, err := crypto.ParseSecret(hex)
+	if err != nil {
+		return Key{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return k, nil
+}
+
+// OpOption changes one call.
+type OpOption func(*callOptions)
+
+type callOptions struct {
+	key   Key
+	given bool // by an option, zero or not
+}
+
+// WithIndexKey uses key for this call instead of the handle's. The zero Key is
+// no key: the call answers ErrKeyRequired, also on a handle bound to one.
+func WithIndexKey(key Key) OpOption {
+	return func(c *callOptions) { c.key, c.given = key, true }
+}
+
+func gather(opts []OpOption) (c callOptions) {
+	for _, o := range opts {
+		o(&c)
+	}
+	return c
+}

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"oubliette/compaction"
+	"oubliette/crypto"
+	"oubliette/segment"
+	"oubliette/wal"
+)
+
+// memtable knows the committed rows of a segment that has no index yet. Its
+// maps are guarded by state.mu.
+type memtable struct {
+	id     crypto.SegmentID
+	epoch  uint64
+	dek    crypto.Hash
+	path   string
+	file   *segment.File
+	writer *segment.Writer // nil when a crash left the segment open: nothing is appended to it
+	// When writer is nil: the end of the row area, and how many row numbers it has.
+	dataEnd uint64
+	rows    uint32
+
+	// places: token → the newest row of the token in this segment, as a
+	// position in entries.
+	places  map[crypto.Token]int32
+	entries []segment.Entry
+
+	// displaced rows and space of aborted calls, not yet in the dead set.
+	displaced []compaction.Death
+	space     []segment.Extent
+
+	before wal.Position // of the log, behind which its rows begin; set with the first row
+
+	inflight atomic.Int32 // calls that have reserved rows and not settled
+	retired  atomic.Bool  // no call reserves here any more
+	broken   atomic.Bool  // its file failed a write: its rows have to move
+}
+
+// entrySize is what a row costs in memory: its entry, and its token and
+// position in the map with the map's slack.
+const entrySize = 104 + 48
+
+func newMemtable(id crypto.SegmentID, epoch uint64, dek crypto.Hash, path string, file *segment.File) *memtable {
+	return &memtable{id: id, epoch: epoch, dek: dek, path: path, file: file, places: make(map[crypto.Token]int32)}
+}
+
+// put publishes a committed row; the row that it displaces in this segment
+// dies. Rows come in sequence order; before is where the log stood before the
+// group that brought the row.
+func (m *memtable) put(e segment.Entry, before wal.Position) {
+	if old, ok := m.places[e.Token]; ok {
+		m.displaced = append(m.displaced, death(&m.entries[old]))
+	}
+	if len(m.entries) == 0 {
+		m.before = before
+	}
+	m.places[e.Token] = int32(len(m.entries))
+	m.entries = append(m.entries, e)
+}
+
+// get is the newest row of a token here.
+func (m *memtable) get(tok crypto.Token) (segment.Entry, bool) {
+	i, ok := m.places[tok]
+	if !ok {
+		return segment.Entry{}, false
+	}
+	return m.entries[i], true
+}
+
+// bury takes a place away if it still names that row.
+func (m *memtable) bury(tok crypto.Token, row uint32) {
+	if i, ok := m.places[tok]; ok && m.entries[i].Row == row {
+		delete(m.places, tok)
+	}
+}
+
+// live answers the rows that places name.
+func (m *memtable) live() []segment.Entry {
+	out := make([]segment.Entry, 0, len(m.places))
+	for _, i := range m.places {
+		out = append(out, m.entries[i])
+	}
+	return out
+}
+
+func (m *memtable) bytes() int64 { return int64(len(m.entries)) * entrySize }
+
+func death(e *segment.Entry) compaction.Death {
+	return compaction.Death{Row: e.Row, Extent: e.Extent()}
+}

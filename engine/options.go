@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options tune a store. The zero value is good.
+type Options struct {
+	// FS is the file system; default: the operating system's.
+	FS vfs.FS
+	// Logger takes what happens in the background; default: nothing. No id, no
+	// token and no key is ever logged.
+	Logger *slog.Logger
+	// ReadOnly opens an existing store and changes nothing in it, not even by
+	// recovery. Every writing call answers ErrReadOnly.
+	ReadOnly bool
+	// NoSync leaves out the syncs of the log and of new rows. A crash of the
+	// process then loses acknowledged upserts and deletes, not only a power
+	// loss: the log buffers in memory. After a power loss items may also be
+	// there whose bytes are not: reading one is a CorruptionError until it is
+	// upserted again or deleted. What maintenance does is synced all the same,
+	// and what was durable before stays so.
+	NoSync bool
+	// SegmentSize is when a segment is closed, in bytes; default 256 MiB, at
+	// least 64 KiB.
+	SegmentSize int64
+	// CacheSize bounds the opened index blocks kept in memory, in bytes;
+	// default 64 MiB.
+	CacheSize int64
+	// MemoryLimit is when an index's memtables and pending tombstones are
+	// applied at once, in bytes; at four times as much writers wait. Default
+	// 64 MiB, allowed are 64 KiB to 128 MiB.
+	MemoryLimit int64
+	// PurgeWithin is how long after a delete its bytes may stay on disk;
+	// default 10 s. Applying begins at half of it.
+	PurgeWithin time.Duration
+	// EventListener is told what happens in the background. Its functions are
+	// called one at a time an index and must not call the store.
+	EventListener *EventListener
+	// Now is the clock of receipts and certificates; default time.Now. The
+	// deadline runs on the monotonic clock whatever Now says.
+	Now func() time.Time
+}
+
+// EventListener is told what maintenance does. Any of its functions may be nil.
+type EventListener struct {
+	Erased    func(EraseInfo)            // dead bytes have been overwritten and synced
+	Rewritten func(RewriteInfo)          // live rows have moved to a new segment
+	Sealed    func(segment string)       // a segment has got its index
+	Stalled   func(index string)         // writers wait for memory
+	Failed    func(op string, err error) // a background step failed; it is tried again
+}
+
+// EraseInfo is one round of erasure.
+type EraseInfo struct {
+	Index    string // id, hexadecimal
+	Segments int
+	Bytes    uint64 // overwritten
+	Duration time.Duration
+}
+
+// RewriteInfo is one rewrite.
+type RewriteInfo struct {
+	Index    string // id, hexadecimal
+	Inputs   int    // segments, all destroyed
+	Rows     int    // moved
+	Bytes    uint64 // of their new segment; 0 when nothing lived
+	Duration time.Duration
+}
+
+const (
+	defaultSegmentSize = 256 << 20
+	minSegmentSize     = 64 << 10
+	defaultCacheSize   = 64 << 20
+	defaultMemoryLimit = 64 << 20
+	defaultPurgeWithin = 10 * time.Second
+	minMemoryLimit     = 64 << 10
+	// maxMemoryLimit keeps what one apply commits within one batch: at four
+	// times as much, 15 million tombstones wait, whose extents take 240 MB.
+	maxMemoryLimit = 128 << 20
+	// hardFactor times MemoryLimit is where writers wait.
+	hardFactor = 4
+	// maxLog is how many bytes of log may need replaying before the active
+	// segment is closed to let it be truncated.
+	maxLog = 64 << 20
+)
+
+// withDefaults answers a copy with every unset option set.
+func (o *Options) withDefaults() *Options {
+	var c Options
+	if o != nil {
+		c = *o
+	}
+	if c.FS == nil {
+		c.FS = vfs.Default
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.SegmentSize == 0 {
+		c.SegmentSize = defaultSegmentSize
+	}
+	if c.CacheSize == 0 {
+		c.CacheSize = defaultCacheSize
+	}
+	if c.MemoryLimit == 0 {
+		c.MemoryLimit = defaultMemoryLimit
+	}
+	if c.PurgeWithin == 0 {
+		c.PurgeWithin = defaultPurgeWithin
+	}
+	if c.EventListener == nil {
+		c.EventListener = &EventListener{}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &c
+}
+
+// validate reports every option that cannot be meant, all together.
+func (o *Options) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("option "+format+": %w", append(args, ErrInvalid)...))
+	}
+	if o.SegmentSize < minSegmentSize || o.SegmentSize > 64<<30 {
+		bad("SegmentSize %d, allowed are %d to %d", o.SegmentSize, minSegmentSize, int64(64<<30))
+	}
+	if o.CacheSize < 0 {
+		bad("CacheSize %d", o.CacheSize)
+	}
+	if o.MemoryLimit < minMemoryLimit || o.MemoryLimit > maxMemoryLimit {
+		bad("MemoryLimit %d, allowed are %d to %d", o.MemoryLimit, minMemoryLimit, maxMemoryLimit)
+	}
+	if o.PurgeWithin < 0 {
+		bad("PurgeWithin %v", o.PurgeWithin)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"time"
+
+	"oubliette/compaction"
+	"oubliette/crypto"
+	"oubliette/wal"
+)
+
+// publish makes a durable group of the log visible: the log calls it, one group
+// after the other. Each call becomes visible as a whole: a set of tombstones
+// publishes one call's tokens at once, without holding readers up, and rows go
+// into memtables under mu.
+func (s *state) publish(at wal.Position, bytes int, entries []*wal.Entry) {
+	s.publishMu.Lock()
+	defer s.publishMu.Unlock()
+	s.mu.RLock()
+	tombs := s.mu.view.tombs[0] // replaced under publishMu only
+	s.mu.RUnlock()
+	var deleted uint64
+	for _, e := range entries {
+		if sorted, ok := e.Value.([]crypto.Token); ok {
+			deleted += uint64(len(sorted))
+			tombs.Add(e.Seq, sorted)
+		}
+	}
+	s.mu.Lock()
+	for _, e := range entries {
+		if p, ok := e.Value.(*placement); ok {
+			s.placeLocked(p, e.Seq)
+		}
+	}
+	s.mu.counts.Deleted += deleted
+	s.loggedLocked(s.log.Session(), at, bytes)
+	first := s.mu.since.IsZero()
+	if first {
+		s.mu.since = time.Now()
+	}
+	full := s.fullLocked()
+	s.mu.Unlock()
+	if first || full {
+		s.work.wake()
+	}
+}
+
+// placeLocked publishes an upsert's rows.
+func (s *state) placeLocked(p *placement, seq uint64) {
+	for i := range p.parts {
+		part := &p.parts[i]
+		for k := range part.entries {
+			part.entries[k].Seq = seq
+			part.mem.put(part.entries[k], s.mu.published)
+			s.mu.fresh = append(s.mu.fresh, compaction.Kill{Token: part.entries[k].Token, Before: seq})
+		}
+		s.mu.counts.Upserted += uint64(len(part.entries))
+	}
+}
+
+func (s *state) loggedLocked(session crypto.SessionID, at wal.Position, bytes int) {
+	if n := len(s.mu.sessions); n > 0 && s.mu.sessions[n-1].ID == session {
+		s.mu.sessions[n-1].Last = at
+	} else {
+		s.mu.sessions = append(s.mu.sessions, compaction.Session{ID: session, Last: at})
+	}
+	s.mu.wrote += int64(bytes)
+	s.mu.logged = append(s.mu.logged, loggedGroup{at.Group, s.mu.wrote})
+	s.mu.published = at
+}
+
+// logBytesLocked is how much of the log a crash would have to replay.
+func (s *state) logBytesLocked() int64 {
+	n := len(s.mu.logged)
+	if n == 0 {
+		return 0
+	}
+	return s.mu.logged[n-1].bytes - s.mu.logged[0].bytes
+}
+
+// truncatedLocked notes that groups up to last are gone from the log.
+func (s *state) truncatedLocked(last uint64) {
+	i := 0
+	for i < len(s.mu.logged) && s.mu.logged[i].group <= last {
+		i++
+	}
+	if i > 0 {
+		s.mu.logged = append([]loggedGroup(nil), s.mu.logged[i:]...)
+	}
+}

@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"context"
+
+	"oubliette/crypto"
+)
+
+// Purge returns when every byte of what was deleted before the call — sealed
+// ids, vectors, contents and metadata, and older versions of items upserted
+// again — has been overwritten in the store's files and the overwrites synced.
+// It says nothing of copies outside of the store.
+func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, error) {
+	c, err := ix.beginWrite(ctx, opts, crypto.PermWrite)
+	if err != nil {
+		return Certificate{}, err
+	}
+	defer c.leave()
+	var cert Certificate
+	err = c.work.do(ctx, func(context.Context) error {
+		if err := c.work.purge(c.ring); err != nil {
+			return err
+		}
+		if err := c.work.destroyDoomed(); err != nil {
+			return err
+		}
+		cert = c.certificate()
+		return nil
+	})
+	if err != nil {
+		return Certificate{}, err
+	}
+	return cert, nil
+}
+
+func (c *call) certificate() Certificate {
+	v := c.acquire()
+	defer v.release()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return Certificate{
+		Index: c.cat.id, Through: c.work.erased, Time: c.db.opts.Now(),
+		Rows: c.mu.counts.Died, Bytes: c.mu.counts.BytesErased,
+		Segments: len(v.open) + len(v.sealed), Unlinked: c.mu.counts.Unlinked,
+	}
+}
+
+// Compact purges, closes the open segment and rewrites every segment with dead
+// space, and small segments together, until nothing is left to gain of what was
+// there when it began: space goes back to the file system, and the rows stand
+// under fresh keys. It needs a reader's and a writer's key.
+func (ix *Index) Compact(ctx context.Context, opts ...OpOption) error {
+	c, err := ix.beginWrite(ctx, opts, crypto.PermRead|crypto.PermWrite)
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	c.roll()
+	// Each round takes a segment away or its dead space; deletes that come
+	// meanwhile would make more for ever.
+	rounds := 2*c.segments() + 2
+	for more := true; more && rounds > 0; rounds-- {
+		err := c.work.do(ctx, func(ctx context.Context) (err error) {
+			if err = c.work.purge(c.ring); err != nil {
+				return err
+			}
+			if err = c.work.seal(c.ring); err != nil {
+				return err
+			}
+			if more, err = c.work.rewrite(ctx, c.ring, true); err != nil {
+				return err
+			}
+			return c.work.destroyDoomed()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// segments is how many there are.
+func (s *state) segments() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.mu.view.open) + len(s.mu.view.sealed)
+}

@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"oubliette/compaction"
+	"oubliette/crypto"
+	"oubliette/wal"
+)
+
+// state is an index that somebody has unlocked: what all its handles share. It
+// is made with the first key and lives until the store is closed or the index
+// deleted.
+type state struct {
+	db     *DB
+	cat    *catalogued
+	mapKey crypto.Secret
+	tokens *crypto.Tokenizer
+	log    *wal.Log // nil when the store is open for reading only
+	work   *maintenance
+
+	loading sync.Mutex // held while the state is read from disk, or taken apart
+	loaded  bool
+	over    error // it is taken apart, or never to be read: why
+
+	// ops counts calls under way; it is raised only under mu's read lock, and
+	// not once ended is set.
+	ops atomic.Int64
+
+	// publishMu keeps publishing and freezing apart: a group's tombstones go
+	// into one set, and not into one that has been cut off.
+	publishMu sync.Mutex
+
+	// rollMu guards active, the segment that takes new rows; nil: none yet.
+	rollMu sync.Mutex
+	active *memtable
+
+	// installMu guards manifest and is held while one is committed: manifests
+	// are written one after the other.
+	installMu sync.Mutex
+	manifest  *compaction.Manifest
+
+	mu struct { // guards what readers and the log's leader share; never held across I/O
+		sync.RWMutex
+		view      *view
+		fresh     []compaction.Kill // versions published since the last apply
+		published wal.Position
+		sessions  []compaction.Session // of the log, with the last group of each that is published
+		logged    []loggedGroup        // groups that the log still holds, oldest first
+		wrote     int64                // bytes of log since the state was read, and in it then
+		cut       int64                // wrote at the last freeze
+		since     time.Time            // when the oldest change not yet applied was published; zero: none
+		keys      *keyring             // of the last caller who may write: maintenance's
+		dim       dimension
+		waiting   chan struct{}      // closed and replaced when memory has been freed
+		doomed    []crypto.SegmentID // files that could not be destroyed yet
+
+		ended  error // what calls are answered from now on
+		counts Counts
+	}
+	idle struct { // closed when ended is set and ops is 0
+		once sync.Once
+		ch   chan struct{}
+	}
+}
+
+// loggedGroup: bytes is the sum over the log up to and with the group.
+type loggedGroup struct {
+	group uint64
+	bytes int64
+}
+
+func newState(db *DB, c *catalogued, ring *keyring) *state {
+	s := &state{db: db, cat: c, mapKey: ring.mapKey.Clone(), tokens: crypto.NewTokenizer(ring.id)}
+	s.mu.waiting = make(chan struct{})
+	s.idle.ch = make(chan struct{})
+	return s
+}
+
+// state answers the shared state of an index and reads it from disk if nobody
+// has yet. An error leaves nothing behind; the next call tries again.
+func (db *DB) state(c *catalogued, ring *keyring) (*state, error) {
+	db.mu.Lock()
+	if db.mu.closed {
+		db.mu.Unlock()
+		return nil, fmt.Errorf("store: %w", ErrClosed)
+	}
+	if db.mu.catalogue[c.name] != c {
+		db.mu.Unlock()
+		return nil, fmt.Errorf("index %q: %w", c.name, ErrIndexNotFound)
+	}
+	s := db.mu.states[c.id]
+	if s == nil {
+		s = newState(db, c, ring)
+		db.mu.states[c.id] = s
+	}
+	db.mu.Unlock()
+
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	if s.over != nil {
+		return nil, s.over
+	}
+	if s.loaded {
+		return s, nil
+	}
+	if err := s.load(); err != nil {
+		s.over = err // who waits for it here must not read it on its own
+		db.forget(s)
+		return nil, err
+	}
+	s.loaded = true
+	return s, nil
+}
+
+// forget takes a state that could not be read away again.
+func (db *DB) forget(s *state) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.mu.states[s.cat.id] == s {
+		delete(db.mu.states, s.cat.id)
+	}
+}
+
+// enter begins a call: until leave, the state is not taken apart. A caller who
+// may write leaves its keys for maintenance.
+func (s *state) enter(ring *keyring) error {
+	s.mu.RLock()
+	if err := s.mu.ended; err != nil {
+		s.mu.RUnlock()
+		return err
+	}
+	s.ops.Add(1)
+	bring := ring != nil && ring.signer != nil && s.mu.keys != ring
+	s.mu.RUnlock()
+	if bring {
+		s.mu.Lock()
+		s.mu.keys = ring
+		s.mu.Unlock()
+		s.work.wake()
+	}
+	return nil
+}
+
+func (s *state) leave() {
+	if s.ops.Add(-1) > 0 {
+		return
+	}
+	s.mu.RLock()
+	ended := s.mu.ended != nil
+	s.mu.RUnlock()
+	if ended && s.ops.Load() == 0 {
+		s.idle.once.Do(func() { close(s.idle.ch) })
+	}
+}
+
+// end refuses calls from now on and waits for those under way.
+func (s *state) end(why error) {
+	s.mu.Lock()
+	s.mu.ended = why
+	s.mu.Unlock()
+	s.ops.Add(1)
+	s.leave()
+	<-s.idle.ch
+}
+
+// shut takes the state apart without erasing anything: its index is gone.
+func (s *state) shut(why error) {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	s.over = why
+	if !s.loaded {
+		return
+	}
+	s.end(why)
+	s.work.stop()
+	s.drop()
+}
+
+// close finishes what the keys at hand allow and takes the state apart. It is
+// a *PendingError when deleted items stay on disk.
+func (s *state) close() error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	s.over = fmt.Errorf("store: %w", ErrClosed)
+	if !s.loaded {
+		return nil
+	}
+	s.end(s.over)
+	err := s.work.finish(context.Background())
+	s.drop()
+	return err
+}
+
+// drop lets files and secrets go. Nothing runs any more.
+func (s *state) drop() {
+	s.mu.Lock()
+	v := s.swapLocked(newView(nil, nil, nil))
+	s.mu.Unlock()
+	for _, o := range v.open {
+		if o.mem.writer != nil {
+			_ = o.mem.writer.Close() // its rows are synced; what is lost is a descriptor
+		}
+	}
+	v.release()
+	s.mapKey.Wipe()
+}
+
+// keys are a writer's keys for maintenance; nil when none has come yet.
+func (s *state) keys() *keyring {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mu.keys
+}
