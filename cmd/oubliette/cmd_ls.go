@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"oubliette/engine"
+)
+
+func (a *app) lsCommand() *cobra.Command {
+	var long bool
+	cmd := &cobra.Command{
+		Use:   "ls",
+		Short: "List the ids of an index",
+		Long: `Print the id of every item, one a line, in no order that means anything. An id
+that is not plain text stands as a string in double quotes; "oubliette delete -"
+and "oubliette get -" read such lists. --long adds the vector's dimension, the
+bytes of the contents and of the metadata (- where the field is absent).`,
+		Args: cobra.NoArgs,
+		RunE: a.action(func(ctx context.Context, _ []string) error { return a.ls(ctx, long) }),
+	}
+	cmd.Flags().BoolVarP(&long, "long", "l", false, "dimension and sizes, too")
+	return cmd
+}
+
+func (a *app) ls(ctx context.Context, long bool) error {
+	fields := engine.Fields(0)
+	if long {
+		fields = engine.AllFields
+	}
+	return a.withIndex(ctx, reading, func(_ *engine.DB, ix *engine.Index) error {
+		out := bufio.NewWriter(a.stdout)
+		for it, err := range ix.Items(ctx, fields) {
+			if err == nil {
+				err = a.printListed(out, it, long)
+			}
+			if err != nil {
+				return errors.Join(err, out.Flush())
+			}
+		}
+		return out.Flush()
+	})
+}
+
+// listed is an item in a long listing; a field that is absent is null.
+type listed struct {
+	itemLine
+	Dimension     *int `json:"dimension"`
+	ContentsBytes *int `json:"contents_bytes"`
+	MetadataBytes *int `json:"metadata_bytes"`
+}
+
+func (a *app) printListed(out *bufio.Writer, it engine.Item, long bool) error {
+	l := listed{itemLine: lineOf(engine.Item{ID: it.ID})}
+	if it.Vector != nil {
+		l.Dimension = new(len(it.Vector))
+	}
+	if it.Contents != nil {
+		l.ContentsBytes = new(len(it.Contents))
+	}
+	if it.Metadata != nil {
+		l.MetadataBytes = new(len(it.Metadata))
+	}
+	switch {
+	case a.json && long:
+		return writeJSON(out, l)
+	case a.json:
+		return writeJSON(out, l.itemLine)
+	case long:
+		_, err := fmt.Fprintf(out, "%8s %10s %10s  %s\n", orDash(l.Dimension), orDash(l.ContentsBytes), orDash(l.MetadataBytes), formatID(it.ID))
+		return err
+	}
+	_, err := fmt.Fprintln(out, formatID(it.ID))
+	return err
+}
+
+func orDash(n *int) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"oubliette/engine"
+)
+
+func (a *app) purgeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "purge",
+		Short: "Erase all that has been deleted, and say so",
+		Long: `Return when every byte of what was deleted before has been overwritten in the
+store's files and the overwrites are synced. It says nothing of copies outside
+of the store: snapshots, backups, freed blocks of the disk.`,
+		Args: cobra.NoArgs,
+		RunE: a.action(func(ctx context.Context, _ []string) error { return a.purge(ctx) }),
+	}
+}
+
+func (a *app) purge(ctx context.Context) error {
+	return a.withIndex(ctx, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
+		c, err := ix.Purge(ctx)
+		switch {
+		case err == nil:
+			return a.printCertificate(c)
+		case ctx.Err() != nil || exitCode(err) != exitFailure:
+			return err
+		}
+		return fmt.Errorf("%w: %w", errResidue, err)
+	})
+}
+
+func (a *app) printCertificate(c engine.Certificate) error {
+	if a.json {
+		return writeJSON(a.stdout, struct {
+			Index    string    `json:"index_id"`
+			Through  uint64    `json:"through_seq"`
+			Time     time.Time `json:"time"`
+			Rows     uint64    `json:"rows"`
+			Bytes    uint64    `json:"bytes"`
+			Segments int       `json:"segments"`
+			Unlinked uint64    `json:"files_unlinked"`
+		}{c.Index.String(), c.Through, c.Time.UTC(), c.Rows, c.Bytes, c.Segments, c.Unlinked})
+	}
+	return errors.Join(
+		line(a.stdout, "erased", "every delete up to sequence number %d", c.Through),
+		line(a.stdout, "just now", "%s, %s overwritten, %s removed", count(c.Rows, "row"), count(c.Bytes, "byte"), count(c.Unlinked, "file")),
+		line(a.stdout, "segments", "%d", c.Segments),
+		line(a.stdout, "time", "%s", c.Time.UTC().Format(time.RFC3339Nano)),
+	)
+}
