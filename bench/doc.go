@@ -1,0 +1,43 @@
+// Command bench compares Oubliette with other stores on one machine, side by
+// side in one run.
+//
+//	go run -C bench . [delete|upsert|erase|all] [--dir DIR] [--items N] [--rounds N] [--json]
+//
+// # What a figure is
+//
+// Machines are shared, disks have moods, and a run differs from the next by
+// more than two stores do. So all stores are open at the same time and take
+// turns: a short slice of work each, in alternating order, many rounds of it.
+// A figure is the median of the slices with the least and the greatest beside
+// it, and what counts is the ratio of the medians of one run; the median of the
+// rounds' own ratios stands beside it. Absolute figures of two runs are not to
+// be compared.
+//
+// Every store works on the real file system, in a fresh folder that is removed
+// at the end, and syncs every call. Each goes through a file system of its own
+// that counts writes and syncs on their way to the operating system's.
+//
+// # The stores
+//
+//   - oubliette: package engine with its defaults;
+//   - pebble: Pebble as it comes, one key an item, the value sealed;
+//   - pebble3: the same with three keys an item, so that vector, contents and
+//     head (id and metadata) are read apart, as they are in Oubliette.
+//
+// Pebble is given what serves it here: the newest format, a memtable of 64 MiB,
+// no compression of what is sealed, and values sealed on all cores.
+//
+// # The workloads
+//
+//   - delete: calls of 1,000, 10,000 and 100,000 ids with the syncs they take;
+//     single deletes by one goroutine, before and after these, and by 64;
+//   - upsert: calls of 1,000 items of 4 KB, by one writer and by eight;
+//   - erase: a tenth of the items deleted at random and their bytes taken off
+//     the disk: time, bytes written for it, disk blocks, and a search of every
+//     file for bytes noted before.
+//
+// Background work that a call leaves behind is waited for between the slices of
+// upsert and erase: it would fall on whoever is next. It is not in the figure
+// that the target is about, and printed apart: that is what the store does to
+// the machine.
+package main

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// workloads in the order in which "all" runs them.
+var workloads = []struct {
+	name string
+	run  func(context.Context, settings, *sheet) error
+}{
+	{"delete", runDelete},
+	{"upsert", runUpsert},
+	{"erase", runErase},
+}
+
+// job is what the command line asks for.
+type job struct {
+	settings
+	workload string
+	json     bool
+	profile  string
+}
+
+const usage = "usage: bench [delete|upsert|erase|all] [flags]"
+
+func parse(args []string, stderr io.Writer) (j job, err error) {
+	j.workload = "all"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		j.workload, args = args[0], args[1:]
+	}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() { fmt.Fprintln(stderr, usage); f.PrintDefaults() }
+	f.StringVar(&j.Dir, "dir", os.TempDir(), "work in a fresh folder below `DIR`")
+	f.IntVar(&j.Items, "items", 100_000, "`N` items in every store")
+	f.IntVar(&j.Rounds, "rounds", 9, "`N` turns of every store")
+	f.BoolVar(&j.json, "json", false, "print JSON")
+	f.StringVar(&j.profile, "profile", "", "write CPU, block, mutex and allocation profiles into `DIR`")
+	stores := f.String("stores", "", "comma-separated `names`, of "+strings.Join(peerNames(), ", ")+" (default all)")
+	if err := f.Parse(args); err != nil {
+		return j, err
+	}
+	if *stores != "" {
+		j.Stores = strings.Split(*stores, ",")
+	}
+	return j, j.validate(f.Args())
+}
+
+// validate reports all that is wrong with a job.
+func (j *job) validate(rest []string) error {
+	var errs []error
+	if len(rest) > 0 {
+		errs = append(errs, fmt.Errorf("unexpected argument %q; %s", rest[0], usage))
+	}
+	if j.workload != "all" && !isWorkload(j.workload) {
+		errs = append(errs, fmt.Errorf("unknown workload %q; %s", j.workload, usage))
+	}
+	if j.Items < minItems || j.Items > maxItems {
+		errs = append(errs, fmt.Errorf("--items %d, allowed are %d to %d", j.Items, minItems, maxItems))
+	}
+	if j.Rounds < 1 || j.Rounds > 1000 {
+		errs = append(errs, fmt.Errorf("--rounds %d, allowed are 1 to 1000", j.Rounds))
+	}
+	for _, s := range j.Stores {
+		if !slices.Contains(peerNames(), s) {
+			errs = append(errs, fmt.Errorf("--stores: unknown store %q, there are %s", s, strings.Join(peerNames(), ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+const (
+	minItems = 100
+	maxItems = 1_000_000 // ids that a delete takes in one call
+)
+
+func isWorkload(name string) bool {
+	for _, w := range workloads {
+		if w.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// run does what args say and removes what it has written.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	j, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	if j.Dir, err = os.MkdirTemp(j.Dir, "oubliette-bench-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(j.Dir)) }()
+	out := &sheet{Machine: describe(j.Dir), Settings: j.settings}
+	head := stdout
+	if j.json {
+		head = stderr
+	}
+	fmt.Fprintf(head, "%v\n%v\n", out.Machine, j.settings)
+	stop, err := startProfiles(j.profile)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	err = j.workloads(ctx, out, stderr)
+	out.Seconds = time.Since(began).Seconds()
+	if err = errors.Join(err, stop()); err != nil {
+		return err
+	}
+	if j.json {
+		return out.json(stdout)
+	}
+	return out.print(stdout)
+}
+
+func (j *job) workloads(ctx context.Context, out *sheet, progress io.Writer) error {
+	for _, w := range workloads {
+		if j.workload != "all" && j.workload != w.name {
+			continue
+		}
+		began := time.Now()
+		if err := w.run(ctx, j.settings, out); err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+		fmt.Fprintf(progress, "%s: %.0f s\n", w.name, time.Since(began).Seconds())
+	}
+	return nil
+}
+
+func (s settings) String() string {
+	stores := s.Stores
+	if len(stores) == 0 {
+		stores = peerNames()
+	}
+	return fmt.Sprintf("%s in %s: %s items, %d rounds, every call synced\nlarge items: %v; small items: %v\npebble: memtable %d MiB, cache %d MiB, newest format, no compression, else defaults",
+		strings.Join(stores, ", "), s.Dir, number(float64(s.Items)), s.Rounds, large, small, pebbleMemTable>>20, pebbleCache>>20)
+}
