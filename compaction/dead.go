@@ -21,7 +21,7 @@ type Dead struct {
 	Rows       *roaring.Bitmap  // row numbers; never changed once here
 	Entries    uint32           // how many of them stand in the index
 	Bytes      uint64           // of the row area, whether erased yet or not
-	Pending    []segment.Extent // not yet known to be overwritten; sorted, merged
+	Pending    []segment.Extent // not known to be overwritten; sorted, merged
 }
 
 // NoDead is the dead set of a segment in which nothing has died.
@@ -62,10 +62,11 @@ func (d *Dead) Add(deaths []Death, space []segment.Extent) *Dead {
 	return next
 }
 
-// Erased is d with nothing pending: its extents have been overwritten and
-// synced.
+// Erased is d with nothing pending, one generation on: its extents have been
+// overwritten and synced.
 func (d *Dead) Erased() *Dead {
 	c := *d
+	c.Generation++
 	c.Pending = nil
 	return &c
 }

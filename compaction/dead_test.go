@@ -30,7 +30,7 @@ func TestDeathCountsOnceAndLeavesTheOldSetAsItIs(t *testing.T) {
 		{Row: 3, Extent: segment.Extent{Off: 8192, Len: 10}, InIndex: true},
 	}, []segment.Extent{{Off: 8300, Len: 20}, {Off: 8310, Len: 90}})
 	wantDead(t, "second", second, &Dead{
-		Generation: 2, Rows: roaring.BitmapOf(3, 7, 8), Entries: 2, Bytes: 270,
+		Generation: 3, Rows: roaring.BitmapOf(3, 7, 8), Entries: 2, Bytes: 270,
 		Pending: []segment.Extent{{Off: 8192, Len: 10}, {Off: 8300, Len: 100}},
 	})
 	wantDead(t, "first, afterwards", first, want)
@@ -43,7 +43,7 @@ func TestDeathCountsOnceAndLeavesTheOldSetAsItIs(t *testing.T) {
 func TestErasedKeepsAllButWhatIsPending(t *testing.T) {
 	d := NoDead.Add([]Death{{Row: 1, Extent: segment.Extent{Off: 8192, Len: 40}, InIndex: true}}, nil)
 	e := d.Erased()
-	wantDead(t, "erased", e, &Dead{Generation: 1, Rows: roaring.BitmapOf(1), Entries: 1, Bytes: 40})
+	wantDead(t, "erased", e, &Dead{Generation: 2, Rows: roaring.BitmapOf(1), Entries: 1, Bytes: 40})
 	if len(d.Pending) != 1 {
 		t.Error("the set before lost what is pending")
 	}

@@ -71,7 +71,10 @@ func (a *access) unwrap(c *catalogued, key Key, user UserID) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.cache.Add(name, ring)
+	if other, ok, _ := a.cache.PeekOrAdd(name, ring); ok {
+		ring.wipe() // two callers came at once: one keyring is enough
+		return other, nil
+	}
 	return ring, nil
 }
 
@@ -79,8 +82,13 @@ func (a *access) unwrap(c *catalogued, key Key, user UserID) (*keyring, error) {
 // shown by root's signing key, which the index key derives: a record that
 // somebody else signed verifies under another key and is not told apart from a
 // wrong index key.
-func (c *catalogued) unwrapRoot(key Key) (*keyring, error) {
+func (c *catalogued) unwrapRoot(key Key) (_ *keyring, err error) {
 	signer := crypto.RootSigner(key, c.id)
+	defer func() {
+		if err != nil {
+			signer.Wipe()
+		}
+	}()
 	root, ok := c.record.User(crypto.UserID{})
 	if signer.Public() != c.record.Root || !ok || root.Sign != c.record.Root {
 		return nil, fmt.Errorf("index %q: %w", c.name, ErrWrongKey)
@@ -94,8 +102,10 @@ func (c *catalogued) unwrapRoot(key Key) (*keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("index %q: root's grant: %w", c.name, ErrWrongKey)
 	}
+	defer g.Third.Wipe() // the reader key has what it needs of its seed
 	reader, err := crypto.NewReaderKey(g.Third)
 	if err != nil {
+		g.Wipe()
 		return nil, err
 	}
 	return &keyring{
@@ -104,15 +114,22 @@ func (c *catalogued) unwrapRoot(key Key) (*keyring, error) {
 	}, nil
 }
 
+// wipe overwrites what can be; nobody uses the keyring any more.
+func (k *keyring) wipe() {
+	k.id.Wipe()
+	k.mapKey.Wipe()
+	if k.signer != nil {
+		k.signer.Wipe()
+	}
+}
+
 // wipe forgets every unwrapped key. Call it when nothing uses them any more.
 func (a *access) wipe() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.over = true
 	for _, ring := range a.cache.Values() {
-		ring.id.Wipe()
-		ring.mapKey.Wipe()
-		ring.signer.Wipe()
+		ring.wipe()
 	}
 	a.cache.Purge()
 	a.salt.Wipe()

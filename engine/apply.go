@@ -188,14 +188,14 @@ func (s *state) installDeaths(ring *keyring, f *frozen, found *deaths) error {
 	}
 	whole := found.err == nil
 	if !changed && (!whole || len(f.v.tombs) == 1 && f.logged < minTruncate) {
+		if whole {
+			s.settled = settled{f.at, f.sessions}
+		}
 		return nil
 	}
 	tombs := cur.tombs
 	if whole {
-		e.next.Applied = f.at
-		for _, x := range f.sessions {
-			e.next.Cover(x.ID, x.Last)
-		}
+		e.apply(settled{f.at, f.sessions})
 		tombs = cur.tombs[:1:1]
 	}
 	last := e.truncate(open)

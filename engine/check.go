@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"oubliette/compaction"
 	"oubliette/crypto"
@@ -20,8 +22,8 @@ type Report struct {
 	Rows         uint64 // living, read and authenticated
 	DeadRows     uint64
 	LogGroups    uint64 // verified
-	ErasedBytes  uint64 // of dead rows, looked at and zero
-	PendingBytes uint64 // of dead rows, not overwritten yet
+	ErasedBytes  uint64 // of row areas, of no living row: looked at and zero
+	PendingBytes uint64 // of row areas, dead and not overwritten yet
 	// RowsUnread: no reader's key was at hand, so rows were not opened.
 	RowsUnread bool
 	Problems   []error
@@ -30,10 +32,11 @@ type Report struct {
 // Check reads everything that the index has on disk and holds it against what
 // was signed: epoch record, grants, manifest, dead records, every group of the
 // log, every segment's header, footer, filter and index, every living row (with
-// a reader's key), and that every dead row that counts as erased is zeros. It
-// looks for segment files that nothing knows or that should be gone, and for
-// items that stand twice. Its error joins the problems. It takes memory for one
-// token an item. Each segment is checked in a turn of maintenance, so that
+// a reader's key), and that whatever else is in a row area and does not wait to
+// be overwritten is zeros. (Of a segment that still takes rows that is left
+// out.) It looks for segment files that nothing knows or that should be gone,
+// and for items that stand twice. Its error joins the problems. It takes memory
+// for one token an item. Each segment is checked in a turn of maintenance, so that
 // nothing is erased or moved meanwhile, and between two of them what is due is
 // done; a segment that is moved before its turn is left out.
 //
@@ -251,6 +254,7 @@ func (k *checker) sealed(ctx context.Context, v *view, x *sealedSegment) {
 	k.pending(x.dead)
 	k.header(x.seg.file.Path(), x.seg.id)
 	var last segment.Entry
+	var kept []segment.Extent
 	entries, dead := 0, uint32(0)
 	err := x.seg.table.All(func(e segment.Entry) error {
 		if entries++; entries > 1 && string(e.Token[:]) < string(last.Token[:]) {
@@ -259,13 +263,14 @@ func (k *checker) sealed(ctx context.Context, v *view, x *sealedSegment) {
 		last = e
 		if x.dead.Contains(e.Row) {
 			dead++
-			k.deadRow(x.seg.file, x.dead, e)
 			return nil
 		}
+		kept = append(kept, e.Extent())
 		k.livingRow(v, x.seg.id, x.seg.file, x.seg.dek, e)
 		return ctx.Err()
 	})
 	k.found(err)
+	k.erased(x.seg.file, kept, x.dead, x.seg.table.DataEnd())
 	if dead != x.dead.Entries {
 		k.damaged(x.seg.file.Path(), "%d entries are dead, its dead record says %d", dead, x.dead.Entries)
 	}
@@ -288,19 +293,45 @@ func (k *checker) pending(d *compaction.Dead) {
 	}
 }
 
-// deadRow looks whether a dead row's bytes are zeros, unless they still wait.
-func (k *checker) deadRow(f *segment.File, d *compaction.Dead, e segment.Entry) {
-	x := e.Extent()
-	for _, p := range d.Pending {
-		if p.Off < x.End() && x.Off < p.End() {
-			return
+// erased looks whether all of a row area is zeros but what is kept and what
+// waits to be overwritten.
+func (k *checker) erased(f *segment.File, kept []segment.Extent, d *compaction.Dead, end uint64) {
+	area := []segment.Extent{{Off: segment.DataStart, Len: end - segment.DataStart}}
+	k.zeros(f, without(area, append(kept, d.Pending...)))
+}
+
+func (k *checker) zeros(f *segment.File, xs []segment.Extent) {
+	for _, x := range xs {
+		k.ErasedBytes += x.Len
+	}
+	k.found(segment.CheckErased(f, xs))
+}
+
+// without is what of xs is in none of taken. Neither has to be in order.
+func without(xs, taken []segment.Extent) (rest []segment.Extent) {
+	inOrder := func(a, b segment.Extent) int { return cmp.Compare(a.Off, b.Off) }
+	slices.SortFunc(xs, inOrder)
+	taken = slices.SortedFunc(slices.Values(taken), inOrder)
+	taken = segment.Coalesce(taken)
+	for _, x := range segment.Coalesce(xs) {
+		for len(taken) > 0 && taken[0].End() <= x.Off {
+			taken = taken[1:]
+		}
+		at := x.Off
+		for _, t := range taken {
+			if t.Off >= x.End() {
+				break
+			}
+			if t.Off > at {
+				rest = append(rest, segment.Extent{Off: at, Len: t.Off - at})
+			}
+			at = max(at, t.End())
+		}
+		if at < x.End() {
+			rest = append(rest, segment.Extent{Off: at, Len: x.End() - at})
 		}
 	}
-	if err := segment.CheckErased(f, []segment.Extent{x}); err != nil {
-		k.found(err)
-		return
-	}
-	k.ErasedBytes += x.Len
+	return rest
 }
 
 // livingRow reads a row whole and looks whether it is the token's, and the only
@@ -335,15 +366,19 @@ func (k *checker) openSegment(ctx context.Context, v *view, o *openSegment) {
 	k.header(o.mem.path, o.mem.id)
 	k.mu.RLock()
 	entries := o.mem.entries[:len(o.mem.entries):len(o.mem.entries)] // grows, never changes
+	kept := o.mem.unburied()
+	quiet := o.mem.retired.Load() && o.mem.inflight.Load() == 0
 	k.mu.RUnlock()
+	var gone []segment.Extent
 	for _, e := range entries {
 		if ctx.Err() != nil {
 			return
 		}
 		if o.dead.Contains(e.Row) {
-			k.deadRow(o.mem.file, o.dead, e)
+			gone = append(gone, e.Extent())
 			continue
 		}
+		kept = append(kept, e.Extent())
 		// A row whose successor stands elsewhere, or that a tombstone hides,
 		// dies with the next apply: it is not an item.
 		k.mu.RLock()
@@ -353,6 +388,11 @@ func (k *checker) openSegment(ctx context.Context, v *view, o *openSegment) {
 		if sp.found && sp.entry.Seq == e.Seq {
 			k.livingOpen(v, o, e)
 		}
+	}
+	if quiet {
+		k.erased(o.mem.file, kept, o.dead, k.openEnd(o.mem))
+	} else { // what calls under way have written is nobody's yet
+		k.zeros(o.mem.file, without(gone, o.dead.Pending))
 	}
 }
 

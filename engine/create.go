@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"oubliette/compaction"
 	"oubliette/crypto"
@@ -98,6 +100,7 @@ func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (*catalogued, *met
 		return nil, nil, err
 	}
 	signer := crypto.RootSigner(key, id)
+	defer signer.Wipe()
 	record := &crypto.EpochRecord{
 		Index: id, Epoch: 1, Name: name, Dimension: uint32(cfg.Dimension),
 		Reader: reader.Public().Bytes(),
@@ -132,7 +135,7 @@ func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (*catalogued, *met
 //
 // Order: one synced batch that takes every record of the index away and marks
 // its segment files doomed; then each file's header overwritten and synced, the
-// file removed; the folder synced; the marks removed.
+// file removed; the folder synced; their records removed.
 func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
 	if err := errors.Join(db.writable(), ctx.Err()); err != nil {
 		return err
@@ -147,9 +150,11 @@ func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.unwrapRoot(key); err != nil {
+	ring, err := c.unwrapRoot(key)
+	if err != nil {
 		return err
 	}
+	ring.wipe() // that it opened is all that counts
 	db.mu.Lock()
 	delete(db.mu.catalogue, name)
 	s := db.mu.states[c.id]
@@ -165,24 +170,49 @@ func (db *DB) dropIndex(c *catalogued) error {
 	batch := db.meta.NewBatch()
 	batch.Delete(meta.CatalogueKey(c.name))
 	batch.Delete(meta.ManifestKey(c.id))
-	for _, prefix := range [][]byte{meta.EpochPrefix(c.id), meta.GrantPrefix(c.id), meta.GroupPrefix(c.id), meta.DeadPrefix(c.id), meta.ErasedPrefix(c.id)} {
+	for _, prefix := range [][]byte{meta.EpochPrefix(c.id), meta.GrantPrefix(c.id), meta.GroupPrefix(c.id), meta.DeadPrefix(c.id)} {
 		batch.DeleteRange(prefix, meta.PrefixEnd(prefix))
 	}
-	var doomed []crypto.SegmentID
-	prefix := meta.SegmentPrefix(c.id)
-	err := db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(key, _ []byte) error {
-		_, id, ok := meta.ParseSegmentKey(key)
-		if ok {
-			doomed = append(doomed, id)
-			batch.Set(key, []byte{segmentDoomed})
-		}
-		return nil
-	})
+	doomed, err := db.filesOf(c)
 	if err != nil {
+		batch.Close()
 		return err
+	}
+	for _, id := range doomed {
+		batch.Set(meta.SegmentKey(c.id, id), []byte{segmentDoomed})
 	}
 	if err := db.meta.Commit(batch); err != nil {
 		return err
 	}
 	return db.remove(c.id, doomed)
+}
+
+// filesOf is every segment that an index has or may have: those with a record,
+// those that the manifest lists, and every file in its folder that is named as
+// one. Nobody signs the records, so one that is missing must not keep a file
+// from being destroyed.
+func (db *DB) filesOf(c *catalogued) ([]crypto.SegmentID, error) {
+	known := make(map[crypto.SegmentID]bool)
+	prefix := meta.SegmentPrefix(c.id)
+	err := db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(key, _ []byte) error {
+		if _, id, ok := meta.ParseSegmentKey(key); ok {
+			known[id] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if m, err := db.readManifest(c); err == nil {
+		for i := range m.Segments {
+			known[m.Segments[i].ID] = true
+		}
+	}
+	names, _ := db.opts.FS.List(db.segmentDir(c.id)) // a folder that does not read is told when it is removed
+	for _, name := range names {
+		if id, ok := parseSegmentName(name); ok {
+			known[id] = true
+		}
+	}
+	return slices.Collect(maps.Keys(known)), nil
 }

@@ -50,7 +50,7 @@ const signedKinds = "degmw"
 
 // Whichever record of the database changes — cut, flipped, emptied, longer —
 // it is told, or nothing changes. What is not signed itself (catalogue entries,
-// states of files, erased marks) must not change an answer either.
+// states of files) must not change an answer either.
 func TestDamagedRecordsNeverChangeAnAnswer(t *testing.T) {
 	sc := newScene(t)
 	all := records(t, sc.fs(t, nil))

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"oubliette/crypto"
@@ -23,6 +25,10 @@ type DB struct {
 
 	// adminMu: one change of the catalogue at a time.
 	adminMu sync.Mutex
+
+	// erased: the generations of dead records whose extents Open has overwritten.
+	// It does not change after Open.
+	erased map[crypto.SegmentID]uint64
 
 	mu struct { // guards what indexes there are; never held across I/O
 		sync.Mutex
@@ -79,6 +85,7 @@ func open(dir string, o *Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{dir: dir, opts: o, meta: m, access: newAccess(), blocks: segment.NewBlockCache(o.CacheSize)}
+	db.erased = make(map[crypto.SegmentID]uint64)
 	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
 	db.mu.states = make(map[crypto.IndexID]*state)
 	if db.mu.catalogue, err = loadCatalogue(m); err == nil && !o.ReadOnly {
@@ -107,6 +114,17 @@ func (db *DB) segmentPath(index crypto.IndexID, id crypto.SegmentID) string {
 }
 
 const segmentSuffix = ".seg"
+
+// parseSegmentName reads the name of a segment's file.
+func parseSegmentName(name string) (id crypto.SegmentID, ok bool) {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	b, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(b) != len(id) {
+		return id, false
+	}
+	copy(id[:], b)
+	return id, id.String() == digits
+}
 
 // LoadIndex answers a handle of an index. With WithIndexKey it is bound to that
 // key, which is checked now; without, every call has to bring one. The first

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"oubliette/compaction"
@@ -14,11 +15,11 @@ import (
 // purge. Its cost is the bytes that died.
 //
 // Order, for each segment: zeros over the extents, synced, holes punched where
-// whole blocks are free; then the erased mark, without a sync of its own. A
-// crash anywhere before the mark is durable leaves the extents listed, and the
-// next Open overwrites them again. An overwrite that fails is done once more
-// through a fresh descriptor; if that fails too, the segment's living rows have
-// to move and its file is destroyed.
+// whole blocks are free; then one batch with dead records that list nothing to
+// overwrite any more, without a sync of its own. A crash anywhere before it is
+// durable leaves the extents listed, and the next Open overwrites them again.
+// An overwrite that fails is done once more through a fresh descriptor; if that
+// fails too, the segment's living rows have to move and its file is destroyed.
 func (m *maintenance) erase(ring *keyring) error {
 	s := m.s
 	began := time.Now()
@@ -45,7 +46,10 @@ func (m *maintenance) erase(ring *keyring) error {
 			errs = append(errs, err)
 		}
 	}
-	s.installErased(done)
+	if err := s.installErased(ring, done); err != nil {
+		m.pending = true
+		return errors.Join(append(errs, err)...)
+	}
 	if len(errs) > 0 {
 		if err := m.moveFailed(ring); err != nil {
 			m.pending = true
@@ -73,6 +77,10 @@ func (m *maintenance) overwrite(id crypto.SegmentID, dead *compaction.Dead, end 
 		return nil
 	}
 	s := m.s
+	if s.db.overwritten(id, dead.Generation) {
+		done[id] = dead.Generation // Open has done it
+		return nil
+	}
 	path := s.db.segmentPath(s.cat.id, id)
 	area := segment.Extent{Off: segment.DataStart, Len: end - segment.DataStart}
 	n, err := segment.Overwrite(s.db.opts.FS, path, id, dead.Pending, area)
@@ -88,32 +96,45 @@ func (m *maintenance) overwrite(id crypto.SegmentID, dead *compaction.Dead, end 
 	s.mu.Lock()
 	s.mu.counts.BytesErased += n
 	s.mu.Unlock()
-	return s.db.markErased(s.cat.id, id, dead.Generation)
+	return nil
 }
 
-// installErased swaps in a view whose dead sets have nothing pending where the
-// overwrite is done.
-func (s *state) installErased(done map[crypto.SegmentID]uint64) {
+// installErased commits dead sets with nothing pending where the overwrite is
+// done, and swaps in a view of them.
+func (s *state) installErased(ring *keyring, done map[crypto.SegmentID]uint64) error {
 	if len(done) == 0 {
-		return
+		return nil
 	}
-	s.installMu.Lock()
-	defer s.installMu.Unlock()
+	e := s.edit(ring.signer)
+	defer e.end()
+	s.mu.RLock()
+	cur := s.mu.view // stays: views are swapped under installMu
+	s.mu.RUnlock()
+	erased := func(id crypto.SegmentID, d *compaction.Dead) (*compaction.Dead, error) {
+		if g, ok := done[id]; !ok || g != d.Generation {
+			return d, nil
+		}
+		next := d.Erased()
+		return next, e.dead(id, next)
+	}
+	var err error
+	open := slices.Clone(cur.open)
+	for i := 0; i < len(open) && err == nil; i++ {
+		open[i].dead, err = erased(open[i].mem.id, open[i].dead)
+	}
+	sealed := slices.Clone(cur.sealed)
+	for i := 0; i < len(sealed) && err == nil; i++ {
+		sealed[i].dead, err = erased(sealed[i].seg.id, sealed[i].dead)
+	}
+	if err == nil {
+		err = e.commitLazy()
+	}
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
-	cur := s.mu.view
-	open := append([]openSegment(nil), cur.open...)
-	for i := range open {
-		if g, ok := done[open[i].mem.id]; ok && g == open[i].dead.Generation {
-			open[i].dead = open[i].dead.Erased()
-		}
-	}
-	sealed := append([]sealedSegment(nil), cur.sealed...)
-	for i := range sealed {
-		if g, ok := done[sealed[i].seg.id]; ok && g == sealed[i].dead.Generation {
-			sealed[i].dead = sealed[i].dead.Erased()
-		}
-	}
 	old := s.swapLocked(newView(cur.tombs, open, sealed))
 	s.mu.Unlock()
 	old.release()
+	return nil
 }

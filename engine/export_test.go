@@ -115,3 +115,16 @@ func (ix *Index) SegmentPaths(ctx context.Context, opts ...OpOption) (sealed, op
 	}
 	return sealed, open, nil
 }
+
+// ApplyNow applies without erasing and calls then before anything is erased.
+func (ix *Index) ApplyNow(ctx context.Context, then func()) error {
+	c, err := ix.begin(ctx, nil, crypto.PermWrite)
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	return c.work.do(ctx, func(context.Context) error {
+		defer then()
+		return c.work.apply(c.ring)
+	})
+}

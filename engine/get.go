@@ -47,12 +47,12 @@ func (c *call) get(ctx context.Context, out []Item, ids []string, want segment.F
 		tokens[i] = c.state.tokens.Token(id)
 	}
 	for range getTries {
-		items, whole, err := c.getAt(ctx, out, tokens, want, c.readStill)
+		items, whole, err := c.getAt(ctx, out, ids, tokens, want, c.readStill)
 		if err != nil || whole {
 			return items, err
 		}
 	}
-	items, _, err := c.getAt(ctx, out, tokens, want, c.readMoved)
+	items, _, err := c.getAt(ctx, out, ids, tokens, want, c.readMoved)
 	return items, err
 }
 
@@ -62,8 +62,9 @@ func (c *call) get(ctx context.Context, out []Item, ids []string, want segment.F
 type reading func(sp spot, tok crypto.Token, want segment.Fields) (content segment.Content, ok, whole bool, err error)
 
 // getAt looks a step up and reads it. The items are to be used when it is
-// whole.
-func (c *call) getAt(ctx context.Context, out []Item, tokens []crypto.Token, want segment.Fields, read reading) (_ []Item, whole bool, err error) {
+// whole. An item whose id only shares its token with the one asked for is
+// another item.
+func (c *call) getAt(ctx context.Context, out []Item, ids []string, tokens []crypto.Token, want segment.Fields, read reading) (_ []Item, whole bool, err error) {
 	v, spots, err := c.locate(tokens)
 	if err != nil {
 		return nil, false, err
@@ -80,7 +81,7 @@ func (c *call) getAt(ctx context.Context, out []Item, tokens []crypto.Token, wan
 		if err != nil || !whole {
 			return nil, false, err
 		}
-		if ok {
+		if ok && content.ID == ids[i] {
 			out = append(out, item(content))
 		}
 	}

@@ -20,10 +20,31 @@ type edit struct {
 	batch  *meta.Batch
 }
 
-// edit begins a change of the manifest.
+// settled is how far the log has been applied, and the sessions up to there.
+type settled struct {
+	at       wal.Position
+	sessions []compaction.Session
+}
+
+// edit begins a change of the manifest. The manifest of a segment with an index
+// must say that all of its rows have been applied: a log that was cut below them
+// is told by that, and so is a manifest of before.
 func (s *state) edit(signer *crypto.Signer) *edit {
 	s.installMu.Lock()
-	return &edit{s: s, signer: signer, next: s.manifest.Clone(), batch: s.db.meta.NewBatch()}
+	e := &edit{s: s, signer: signer, next: s.manifest.Clone(), batch: s.db.meta.NewBatch()}
+	e.apply(s.settled)
+	return e
+}
+
+// apply notes that the log has been applied up to there.
+func (e *edit) apply(to settled) {
+	if to.at.Group <= e.next.Applied.Group {
+		return
+	}
+	e.next.Applied = to.at
+	for _, x := range to.sessions {
+		e.next.Cover(x.ID, x.Last)
+	}
 }
 
 // end gives the manifest free. A change that was not committed is forgotten.
@@ -36,7 +57,13 @@ func (e *edit) end() {
 
 // commit signs the manifest and commits the batch with it, synced. After an
 // error the database has failed and the log takes nothing more.
-func (e *edit) commit() error {
+func (e *edit) commit() error { return e.commitBy(e.s.db.meta.Commit) }
+
+// commitLazy is commit without a sync of its own, for a change that is found out
+// again when a crash has lost it.
+func (e *edit) commitLazy() error { return e.commitBy(e.s.db.meta.CommitLazy) }
+
+func (e *edit) commitBy(commit func(*meta.Batch) error) error {
 	e.next.Version++
 	e.next.Epoch = e.s.cat.record.Epoch
 	e.s.mu.RLock()
@@ -47,7 +74,7 @@ func (e *edit) commit() error {
 	e.batch.Set(meta.ManifestKey(e.s.cat.id), e.next.Sign(e.signer))
 	batch := e.batch
 	e.batch = nil
-	if err := e.s.db.meta.Commit(batch); err != nil {
+	if err := commit(batch); err != nil {
 		e.s.log.Fail(err)
 		return err
 	}
@@ -93,7 +120,6 @@ func (e *edit) doom(ids []crypto.SegmentID) {
 		gone[id] = true
 		e.batch.Set(meta.SegmentKey(e.s.cat.id, id), []byte{segmentDoomed})
 		e.batch.Delete(meta.DeadKey(e.s.cat.id, id))
-		e.batch.Delete(meta.ErasedKey(e.s.cat.id, id))
 	}
 	e.next.Drop(gone)
 }

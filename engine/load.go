@@ -223,6 +223,9 @@ func (l *loader) record(r *wal.Replayed, before wal.Position) error {
 			return l.corruptLog(r.Group, "vectors of another dimension")
 		}
 		for i := range p.parts {
+			if id := p.parts[i].segment; !applied && l.mems[id] == nil {
+				return l.corruptLog(r.Group, fmt.Sprintf("has rows in segment %s, which the manifest does not list as open", id))
+			}
 			l.part(&p.parts[i], before, applied)
 		}
 	default:
@@ -232,8 +235,7 @@ func (l *loader) record(r *wal.Replayed, before wal.Position) error {
 }
 
 // part publishes the rows of one segment. Rows of a segment that is sealed, or
-// gone, stand in indexes; but that they were upserted may not have been applied
-// yet.
+// gone, stand in indexes, and have been applied.
 func (l *loader) part(p *part, before wal.Position, applied bool) {
 	mem := l.mems[p.segment]
 	for i := range p.entries {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"oubliette/compaction"
@@ -81,6 +82,15 @@ func (m *memtable) live() []segment.Entry {
 	out := make([]segment.Entry, 0, len(m.places))
 	for _, i := range m.places {
 		out = append(out, m.entries[i])
+	}
+	return out
+}
+
+// unburied is where dead bytes are that the dead set does not know yet.
+func (m *memtable) unburied() []segment.Extent {
+	out := slices.Clone(m.space)
+	for _, d := range m.displaced {
+		out = append(out, d.Extent)
 	}
 	return out
 }

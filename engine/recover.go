@@ -8,7 +8,6 @@ import (
 
 	"oubliette/compaction"
 	"oubliette/crypto"
-	"oubliette/internal/codec"
 	"oubliette/internal/fault"
 	"oubliette/internal/meta"
 	"oubliette/segment"
@@ -30,8 +29,9 @@ const (
 //     between finds the record again; destroying twice is destroying once. A
 //     file that the signed manifest lists is not destroyed, whatever its record
 //     says.
-//   - Dead extents that the erased mark does not cover are overwritten, synced,
-//     and then marked.
+//   - Dead extents are overwritten and synced. Their record still lists them, for
+//     it is a writer's to sign: until one has loaded the index, every Open does
+//     it again.
 //   - A folder of no index is removed when it is empty: CreateIndex made it and
 //     did not get to its batch, or DeleteIndex did not get to removing it.
 func (db *DB) recover() error {
@@ -72,14 +72,16 @@ func (db *DB) recover() error {
 // With a manifest that cannot be read, nothing is known to be unwanted. Check
 // reports what is left.
 func (db *DB) unlisted(index crypto.IndexID, ids []crypto.SegmentID) (out []crypto.SegmentID) {
+	known := false
 	for _, c := range db.mu.catalogue {
 		if c.id != index {
 			continue
 		}
-		m, err := (*compaction.Manifest)(nil), c.err
-		if err == nil {
-			m, err = db.readManifest(c)
+		if c.record == nil {
+			known = true
+			continue // another name may have a record that fits it
 		}
+		m, err := db.readManifest(c)
 		for _, id := range ids {
 			if err == nil && m.Segment(id) == nil {
 				out = append(out, id)
@@ -88,6 +90,10 @@ func (db *DB) unlisted(index crypto.IndexID, ids []crypto.SegmentID) (out []cryp
 			db.opts.Logger.Warn("segment file kept, its record says that it may go", "index", index, "segment", id, "err", err)
 		}
 		return out
+	}
+	if known {
+		db.opts.Logger.Warn("segment files kept, their index's epoch record does not read", "index", index, "files", len(ids))
+		return nil
 	}
 	return ids // of an index that was deleted
 }
@@ -147,7 +153,14 @@ func (db *DB) finishErasure(c *catalogued, seg *compaction.Segment) error {
 	if _, err := segment.Overwrite(db.opts.FS, path, seg.ID, dead.Pending, rowArea(seg, dead)); err != nil {
 		return err
 	}
-	return db.markErased(c.id, seg.ID, dead.Generation)
+	db.erased[seg.ID] = dead.Generation
+	return nil
+}
+
+// overwritten tells whether Open has overwritten what a dead record lists.
+func (db *DB) overwritten(id crypto.SegmentID, generation uint64) bool {
+	g, ok := db.erased[id]
+	return ok && g == generation
 }
 
 // rowArea is where dead extents may lie: behind the header slots, before the
@@ -186,8 +199,7 @@ func (db *DB) readManifest(c *catalogued) (*compaction.Manifest, error) {
 	return m, nil
 }
 
-// readDead answers the dead set of a segment as the manifest commits to it,
-// with what the erased mark covers taken off its pending extents.
+// readDead answers the dead set of a segment as the manifest commits to it.
 func (db *DB) readDead(index crypto.IndexID, seg *compaction.Segment) (*compaction.Dead, error) {
 	if seg.Dead == (crypto.Hash{}) {
 		return compaction.NoDead, nil
@@ -204,24 +216,7 @@ func (db *DB) readDead(index crypto.IndexID, seg *compaction.Segment) (*compacti
 	if err != nil {
 		return nil, &fault.CorruptionError{Path: path, Err: err}
 	}
-	mark, ok, err := db.meta.Get(meta.ErasedKey(index, seg.ID))
-	if err != nil {
-		return nil, err
-	}
-	if d := codec.NewDecoder(mark); ok && d.U64() == dead.Generation && d.Done() == nil {
-		dead = dead.Erased()
-	}
 	return dead, nil
-}
-
-// markErased notes that a generation's extents have been overwritten and
-// synced. It has no sync of its own: lost, the overwrite is done again.
-func (db *DB) markErased(index crypto.IndexID, id crypto.SegmentID, generation uint64) error {
-	var e codec.Encoder
-	e.U64(generation)
-	batch := db.meta.NewBatch()
-	batch.Set(meta.ErasedKey(index, id), e.B)
-	return db.meta.CommitLazy(batch)
 }
 
 // removeStrayDirs removes the empty folders of indexes that are not there. A

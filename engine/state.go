@@ -43,6 +43,9 @@ type state struct {
 	// are written one after the other.
 	installMu sync.Mutex
 	manifest  *compaction.Manifest
+	// settled: up to here everything published has been applied, or had nothing
+	// to apply and was not worth a commit. The next manifest says so.
+	settled settled
 
 	mu struct { // guards what readers and the log's leader share; never held across I/O
 		sync.RWMutex

@@ -30,7 +30,10 @@ func (ix *Index) Upsert(ctx context.Context, items []Item, opts ...OpOption) err
 	if err := errors.Join(c.log.Err(), c.room(ctx)); err != nil {
 		return err // a log that has failed takes nothing: nothing is written for it
 	}
-	tokens, last := c.lastOfEach(items)
+	tokens, last, err := c.lastOfEach(items)
+	if err != nil {
+		return err
+	}
 	u := &upsert{call: c, items: items, tokens: tokens, order: last, dim: dim}
 	return u.run(ctx)
 }
@@ -73,8 +76,9 @@ func placedSize(it *Item) int {
 }
 
 // lastOfEach answers the items' tokens and the positions of those that count,
-// in order: the last of each id.
-func (s *state) lastOfEach(items []Item) (tokens []crypto.Token, order []int) {
+// in order: the last of each id. Two ids with one token take 2^64 work to find,
+// and would be one item.
+func (s *state) lastOfEach(items []Item) (tokens []crypto.Token, order []int, err error) {
 	ids := make([]string, len(items))
 	for i := range items {
 		ids[i] = items[i].ID
@@ -82,6 +86,9 @@ func (s *state) lastOfEach(items []Item) (tokens []crypto.Token, order []int) {
 	tokens = s.tokens.Tokens(ids)
 	last := make(map[crypto.Token]int, len(items))
 	for i, t := range tokens {
+		if was, ok := last[t]; ok && items[was].ID != items[i].ID {
+			return nil, nil, fmt.Errorf("items %d and %d: two ids with one token: %w", was, i, ErrInvalid)
+		}
 		last[t] = i
 	}
 	order = make([]int, 0, len(last))
@@ -90,7 +97,7 @@ func (s *state) lastOfEach(items []Item) (tokens []crypto.Token, order []int) {
 			order = append(order, i)
 		}
 	}
-	return tokens, order
+	return tokens, order, nil
 }
 
 // upsert is one call on its way: rows are prepared and appended chunk by chunk,

@@ -154,6 +154,7 @@ func (f *File) Unlock(key crypto.ReaderKey, commit crypto.Hash) error {
 // openDEKLocked opens whichever slot the key opens, and says which it was.
 func (f *File) openDEKLocked(key crypto.ReaderKey, commit crypto.Hash) (secret crypto.Secret, at int, err error) {
 	newest := f.newestLocked()
+	var wrong error
 	for _, i := range [2]int{newest, 1 - newest} {
 		s := f.mu.slots[i]
 		if s == nil {
@@ -163,11 +164,13 @@ func (f *File) openDEKLocked(key crypto.ReaderKey, commit crypto.Hash) (secret c
 			continue
 		}
 		got := crypto.CommitDEK(secret, f.index, f.segment)
-		if err := f.checkCommit(got, commit, i); err != nil {
-			secret.Wipe()
-			return crypto.Secret{}, 0, err
+		if wrong = f.checkCommit(got, commit, i); wrong == nil {
+			return secret, i, nil
 		}
-		return secret, i, nil
+		secret.Wipe() // anybody can seal one to the public key; the other slot may be the writer's
+	}
+	if wrong != nil {
+		return crypto.Secret{}, 0, wrong
 	}
 	return crypto.Secret{}, 0, fault.Corrupt(f.path, int64(newest*HeaderSlotSize),
 		"data key of epoch %d does not open: %w", f.mu.slots[newest].id.Epoch, fault.ErrDamaged)

@@ -3,6 +3,7 @@ package segment
 import (
 	"fmt"
 	iofs "io/fs"
+	"os"
 	"slices"
 	"sync"
 
@@ -141,21 +142,31 @@ func openOwn(fs vfs.FS, path string, id crypto.SegmentID) (h vfs.File, size uint
 	return h, size, nil
 }
 
-// openExisting opens a file that is there: OpenReadWrite by itself would make
-// one.
+// openExisting opens a regular file that is there: OpenReadWrite by itself would
+// make one, and follow a link that somebody has put in its place to a file that
+// is not the store's.
 func openExisting(fs vfs.FS, path string) (vfs.File, uint64, error) {
-	st, err := fs.Stat(path)
+	st, err := statSelf(fs, path)
 	if err != nil {
 		return nil, 0, err
 	}
-	if st.IsDir() {
-		return nil, 0, fmt.Errorf("%s is a directory: %w", path, iofs.ErrInvalid)
+	if !st.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s is not a regular file: %w", path, iofs.ErrInvalid)
 	}
 	h, err := fs.OpenReadWrite(path, writeCategory)
 	if err != nil {
 		return nil, 0, err
 	}
 	return h, uint64(st.Size()), nil
+}
+
+// statSelf describes what stands at path, not what a link there leads to. Only
+// the operating system's file system has links.
+func statSelf(fs vfs.FS, path string) (iofs.FileInfo, error) {
+	if vfs.Root(fs) == vfs.Default {
+		return os.Lstat(path)
+	}
+	return fs.Stat(path)
 }
 
 // checkOwn reads the start of both slots: after a reseal either may be the one

@@ -80,7 +80,7 @@ func Create(fs vfs.FS, path string, id Identity, reader crypto.ReaderPublic) (*W
 
 // createFile uses OpenReadWrite because that alone allows WriteAt.
 func createFile(fs vfs.FS, path string, s slot) (vfs.File, error) {
-	switch _, err := fs.Stat(path); {
+	switch _, err := statSelf(fs, path); {
 	case err == nil:
 		return nil, fmt.Errorf("%s: %w", path, iofs.ErrExist)
 	case !errors.Is(err, iofs.ErrNotExist):

@@ -1,6 +1,6 @@
 // Package meta is the one small database of a store: everything that is not
 // item bytes. It holds the log's groups, the catalogue, epoch records, grants,
-// manifests, segment states, dead records and erased marks, under the keys of
+// manifests, segment states and dead records, under the keys of
 // keys.go (docs/format/keys.md). It knows nothing of what they say. Below it is
 // Pebble, which no caller sees.
 //

@@ -17,7 +17,6 @@ const (
 	tagManifest  = 'm'
 	tagSegment   = 's'
 	tagGroup     = 'w'
-	tagErased    = 'x'
 )
 
 const (
@@ -78,14 +77,6 @@ func DeadKey(index crypto.IndexID, segment crypto.SegmentID) []byte {
 // DeadPrefix begins the keys of an index's dead records, 17 bytes.
 func DeadPrefix(index crypto.IndexID) []byte { return prefix(tagDead, index) }
 
-// ErasedKey is the key of a segment's erased mark, 33 bytes.
-func ErasedKey(index crypto.IndexID, segment crypto.SegmentID) []byte {
-	return segmented(tagErased, index, segment)
-}
-
-// ErasedPrefix begins the keys of an index's erased marks, 17 bytes.
-func ErasedPrefix(index crypto.IndexID) []byte { return prefix(tagErased, index) }
-
 // ParseCatalogueKey reads a name from a key of the catalogue.
 func ParseCatalogueKey(key []byte) (name string, ok bool) {
 	if len(key) < 2 || key[0] != tagCatalogue {
@@ -112,11 +103,6 @@ func ParseSegmentKey(key []byte) (index crypto.IndexID, segment crypto.SegmentID
 // ParseDeadKey reads the key of a dead record.
 func ParseDeadKey(key []byte) (index crypto.IndexID, segment crypto.SegmentID, ok bool) {
 	return parseSegmented(tagDead, key)
-}
-
-// ParseErasedKey reads the key of an erased mark.
-func ParseErasedKey(key []byte) (index crypto.IndexID, segment crypto.SegmentID, ok bool) {
-	return parseSegmented(tagErased, key)
 }
 
 // PrefixEnd is the first key behind all that begin with prefix, or nil when

@@ -34,7 +34,6 @@ func TestKeysAreAsDocumented(t *testing.T) {
 		{"manifest", ManifestKey(index), []golden.Field{tag, idx}},
 		{"segment", SegmentKey(index, segment), []golden.Field{tag, idx, seg}},
 		{"group", GroupKey(index, 66051), []golden.Field{tag, idx, {Name: "group, big-endian", Size: 8}}},
-		{"erased", ErasedKey(index, segment), []golden.Field{tag, idx, seg}},
 	} {
 		t.Run(c.block, func(t *testing.T) { golden.Check(t, "keys.md", c.block, c.key, c.fields) })
 	}
@@ -62,9 +61,6 @@ func TestKeysReadBack(t *testing.T) {
 		if i, s, ok := ParseDeadKey(DeadKey(index, segment)); !ok || i != index || s != segment {
 			t.Errorf("dead: %v %v %v", i, s, ok)
 		}
-		if i, s, ok := ParseErasedKey(ErasedKey(index, segment)); !ok || i != index || s != segment {
-			t.Errorf("erased: %v %v %v", i, s, ok)
-		}
 	})
 }
 
@@ -77,7 +73,7 @@ func TestPrefixesHoldTheirKeysAlone(t *testing.T) {
 	keys := func(i crypto.IndexID) [][]byte {
 		return [][]byte{
 			CatalogueKey("docs"), EpochKey(i, 7), GrantKey(i, 7, user, 1), ManifestKey(i),
-			GroupKey(i, 7), SegmentKey(i, segment), DeadKey(i, segment), ErasedKey(i, segment),
+			GroupKey(i, 7), SegmentKey(i, segment), DeadKey(i, segment),
 		}
 	}
 	all := slices.Concat(keys(index), keys(next), keys(other))
@@ -93,7 +89,6 @@ func TestPrefixesHoldTheirKeysAlone(t *testing.T) {
 		{"segments", SegmentPrefix(index), [][]byte{SegmentKey(index, segment)}},
 		{"every segment", AllSegmentsPrefix(), [][]byte{SegmentKey(other, segment), SegmentKey(next, segment), SegmentKey(index, segment)}},
 		{"dead", DeadPrefix(index), [][]byte{DeadKey(index, segment)}},
-		{"erased", ErasedPrefix(index), [][]byte{ErasedKey(index, segment)}},
 	} {
 		end := PrefixEnd(c.prefix)
 		var got [][]byte
@@ -134,7 +129,7 @@ func FuzzParseKeys(f *testing.F) {
 	index, segment := crypto.IndexID(countUp(0xA0)), crypto.SegmentID(countUp(0xB0))
 	for _, k := range [][]byte{
 		nil, CatalogueKey("docs"), EpochKey(index, 1), GroupKey(index, 2), SegmentKey(index, segment),
-		DeadKey(index, segment), ErasedKey(index, segment), ManifestKey(index), SegmentPrefix(index),
+		DeadKey(index, segment), ManifestKey(index), SegmentPrefix(index),
 		append(SegmentKey(index, segment), 0),
 	} {
 		f.Add(k)
@@ -155,9 +150,6 @@ func FuzzParseKeys(f *testing.F) {
 		}
 		if i, s, ok := ParseDeadKey(key); ok {
 			made = append(made, DeadKey(i, s))
-		}
-		if i, s, ok := ParseErasedKey(key); ok {
-			made = append(made, ErasedKey(i, s))
 		}
 		if len(made) > 1 || len(made) == 1 && !bytes.Equal(made[0], key) {
 			t.Fatalf("key %x reads back as %x", key, made)
