@@ -130,6 +130,7 @@ func TestALinkIsNotFollowed(t *testing.T) {
 	b.Set(meta.SegmentKey(index, segment), []byte{1})
 	must(t, m.Commit(b))
 	must(t, m.Close())
+	must(t, os.Remove(filepath.Join(dir, "CLEAN")))
 	must(t, os.MkdirAll(filepath.Join(dir, "segments", index.String()), 0o700))
 	must(t, os.Symlink(victim, filepath.Join(dir, "segments", index.String(), segment.String()+".seg")))
 	db := got(engine.Open(dir, nil))(t)

@@ -24,6 +24,7 @@ type Report struct {
 	LogGroups    uint64 // verified
 	ErasedBytes  uint64 // of row areas, of no living row: looked at and zero
 	PendingBytes uint64 // of row areas, dead and not overwritten yet
+	Tombstones   int    // not applied yet: what they delete is among Rows
 	// RowsUnread: no reader's key was at hand, so rows were not opened.
 	RowsUnread bool
 	Problems   []error
@@ -38,7 +39,7 @@ type Report struct {
 // and for items that stand twice. Its error joins the problems. It takes memory
 // for one token an item. Each segment is checked in a turn of maintenance, so that
 // nothing is erased or moved meanwhile, and between two of them what is due is
-// done; a segment that is moved before its turn is left out.
+// done. It goes on until every segment of the moment has had its turn.
 //
 // Once the log has failed it answers ErrFailed: what of the last writes is on
 // disk shows when the store has been opened again.
@@ -48,7 +49,7 @@ func (ix *Index) Check(ctx context.Context, opts ...OpOption) (Report, error) {
 		return Report{}, err
 	}
 	defer c.leave()
-	k := &checker{call: c, seen: make(map[crypto.Token]rowOf)}
+	k := &checker{call: c, seen: make(map[crypto.Token]rowOf), parts: make(map[crypto.SegmentID]*tally)}
 	err = k.run(ctx)
 	if failed := c.db.meta.Err(); failed != nil {
 		return Report{}, failed
@@ -63,8 +64,13 @@ func (ix *Index) Check(ctx context.Context, opts ...OpOption) (Report, error) {
 type checker struct {
 	call
 	Report
-	seen map[crypto.Token]rowOf // where a token's living row was found
+	seen   map[crypto.Token]rowOf // where a token's living row was found
+	parts  map[crypto.SegmentID]*tally
+	*tally // of the segment that is looked at
 }
+
+// tally is what Check has counted in one segment.
+type tally struct{ rows, dead, erased, pending uint64 }
 
 // rowOf is a row of a segment.
 type rowOf struct {
@@ -83,16 +89,13 @@ func (k *checker) damaged(path string, format string, args ...any) {
 	k.found(fault.Corrupt(path, 0, format+": %w", append(args, fault.ErrDamaged)...))
 }
 
-// run checks what belongs to the index as a whole, then segment by segment.
+// run checks what belongs to the index as a whole, then segment by segment. A
+// segment that is rewritten meanwhile counts as what it has become.
 func (k *checker) run(ctx context.Context) error {
 	k.RowsUnread = k.ring.reader.IsZero()
-	var ids []crypto.SegmentID
 	err := k.turn(ctx, func(v *view) {
-		for _, x := range v.sealed {
-			ids = append(ids, x.seg.id)
-		}
-		for _, o := range v.open {
-			ids = append(ids, o.mem.id)
+		for _, t := range v.tombs {
+			k.Tombstones += t.Len()
 		}
 		k.catalogue()
 		k.manifest(v)
@@ -100,12 +103,52 @@ func (k *checker) run(ctx context.Context) error {
 		k.files()
 		k.log()
 	})
-	for _, id := range ids {
-		if err == nil {
-			err = k.turn(ctx, func(v *view) { k.segment(ctx, v, id) })
-		}
+	for more := true; more && err == nil; {
+		err = k.turn(ctx, func(v *view) { more = k.next(ctx, v) })
 	}
 	return err
+}
+
+// next checks one segment that has not had its turn; when all have, it sums up
+// and answers false.
+func (k *checker) next(ctx context.Context, v *view) bool {
+	for i := range v.sealed {
+		if k.begin(v.sealed[i].seg.id) {
+			k.sealed(ctx, v, &v.sealed[i])
+			return true
+		}
+	}
+	for i := range v.open {
+		if k.begin(v.open[i].mem.id) {
+			k.openSegment(ctx, v, &v.open[i])
+			return true
+		}
+	}
+	k.Segments, k.OpenSegments = len(v.sealed), len(v.open)
+	for _, x := range v.sealed {
+		k.add(k.parts[x.seg.id])
+	}
+	for _, o := range v.open {
+		k.add(k.parts[o.mem.id])
+	}
+	return false
+}
+
+// begin starts a segment's tally unless it has had its turn.
+func (k *checker) begin(id crypto.SegmentID) bool {
+	if k.parts[id] != nil {
+		return false
+	}
+	k.tally = new(tally)
+	k.parts[id] = k.tally
+	return true
+}
+
+func (k *checker) add(t *tally) {
+	k.Rows += t.rows
+	k.DeadRows += t.dead
+	k.ErasedBytes += t.erased
+	k.PendingBytes += t.pending
 }
 
 // turn runs a step in maintenance's turn, on the view of then. A store open for
@@ -121,20 +164,6 @@ func (k *checker) turn(ctx context.Context, step func(*view)) error {
 		return run(ctx)
 	}
 	return k.work.do(ctx, run)
-}
-
-// segment checks one segment if it is still there.
-func (k *checker) segment(ctx context.Context, v *view, id crypto.SegmentID) {
-	for i := range v.sealed {
-		if v.sealed[i].seg.id == id {
-			k.sealed(ctx, v, &v.sealed[i])
-		}
-	}
-	for i := range v.open {
-		if v.open[i].mem.id == id {
-			k.openSegment(ctx, v, &v.open[i])
-		}
-	}
 }
 
 // catalogue reads epoch record and grants again.
@@ -250,7 +279,6 @@ func (k *checker) log() {
 
 // sealed checks a segment with an index, from its file on.
 func (k *checker) sealed(ctx context.Context, v *view, x *sealedSegment) {
-	k.Segments++
 	k.pending(x.dead)
 	k.header(x.seg.file.Path(), x.seg.id)
 	var last segment.Entry
@@ -287,9 +315,9 @@ func (k *checker) header(path string, id crypto.SegmentID) {
 }
 
 func (k *checker) pending(d *compaction.Dead) {
-	k.DeadRows += d.Rows.GetCardinality()
+	k.dead += d.Rows.GetCardinality()
 	for _, p := range d.Pending {
-		k.PendingBytes += p.Len
+		k.tally.pending += p.Len
 	}
 }
 
@@ -302,7 +330,7 @@ func (k *checker) erased(f *segment.File, kept []segment.Extent, d *compaction.D
 
 func (k *checker) zeros(f *segment.File, xs []segment.Extent) {
 	for _, x := range xs {
-		k.ErasedBytes += x.Len
+		k.tally.erased += x.Len
 	}
 	k.found(segment.CheckErased(f, xs))
 }
@@ -355,13 +383,12 @@ func (k *checker) livingRow(v *view, id crypto.SegmentID, f *segment.File, dek c
 	case k.tokens.Token(content.ID) != e.Token:
 		k.damaged(f.Path(), "row %d holds another item than its entry says", e.Row)
 	default:
-		k.Rows++
+		k.rows++
 	}
 }
 
 // openSegment checks the rows of a memtable.
 func (k *checker) openSegment(ctx context.Context, v *view, o *openSegment) {
-	k.OpenSegments++
 	k.pending(o.dead)
 	k.header(o.mem.path, o.mem.id)
 	k.mu.RLock()

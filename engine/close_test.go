@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -86,8 +87,8 @@ func TestDeletesOfAKeylessHandleAreErased(t *testing.T) {
 }
 
 // Deletes that a crash left unapplied, and a store that is opened and closed
-// without any key: nobody has read the index, so nothing is known to wait, and
-// Close answers nil. The items stay hidden on disk until a writer comes.
+// without any key: Metrics and Close say that they wait. The items stay hidden
+// on disk until a writer comes.
 func TestCloseWithoutAnyKeyLeavesDeletesToTheNextWriter(t *testing.T) {
 	ctx := context.Background()
 	first := newStore(t)
@@ -100,12 +101,17 @@ func TestCloseWithoutAnyKeyLeavesDeletesToTheNextWriter(t *testing.T) {
 	got(ix.Delete(ctx, []string{"k1"}))(t)
 	s := openStore(t, first.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{}), first.keys)
 	got(s.LoadIndex(ctx, "a"))(t) // keyless
-	s.reopen()
+	if m := s.Metrics().Indexes["a"]; !m.Locked || !m.Waiting {
+		t.Errorf("metrics of an index that waits: %+v", m)
+	}
+	err := s.DB.Close()
+	var p *engine.PendingError
+	if !errors.As(err, &p) || p.Err != nil || !slices.Equal(p.Indexes, []string{"a"}) {
+		t.Errorf("Close answers %v", err)
+	}
+	s.open()
 	if gone.erased(t, s.fs) {
 		t.Fatal("erased without a key that says what: this test is to be thought over")
-	}
-	if n := len(s.Metrics().Indexes); n != 0 {
-		t.Errorf("%d indexes are unlocked", n)
 	}
 	want := byID(makeItems("k", 10)...)
 	delete(want, "k1")

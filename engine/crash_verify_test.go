@@ -72,7 +72,7 @@ func (v *crashVerifier) keyless(im *crashImage) error {
 		return err
 	}
 	applied, err := db.AppliedSeqs()
-	if err = errors.Join(err, db.Close()); err != nil {
+	if err = errors.Join(err, untilAKey(db.Close())); err != nil {
 		return err
 	}
 	return v.notes.residue(im.fs, func(n crashVersion) bool {
@@ -80,6 +80,15 @@ func (v *crashVerifier) keyless(im *crashImage) error {
 		died, dead := v.notes.died[n]
 		return dead && exists && died <= seq && im.now.indexes[n.index] != nil
 	})
+}
+
+// untilAKey is err, unless it says no more than that deletes wait for a key.
+func untilAKey(err error) error {
+	var p *engine.PendingError
+	if errors.As(err, &p) && p.Err == nil && err.Error() == p.Error() {
+		return nil
+	}
+	return err
 }
 
 // reader opens an image that has been recovered, for reading only.

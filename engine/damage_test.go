@@ -107,7 +107,7 @@ func (sc *scene) outcome(t testing.TB, mem vfs.FS, what string, changes ...func(
 	if note("Open", err) {
 		return errs
 	}
-	defer func() { note("Close", db.Close()) }()
+	defer func() { note("Close", untilAKey(db.Close())) }()
 	ix, err := db.LoadIndex(context.Background(), "a", engine.WithIndexKey(sc.key))
 	if note("LoadIndex", err) {
 		return errs

@@ -29,6 +29,9 @@ type DB struct {
 	// erased: the generations of dead records whose extents Open has overwritten.
 	// It does not change after Open.
 	erased map[crypto.SegmentID]uint64
+	// waiting: the indexes whose log held deletes not applied yet when the store
+	// was opened. It does not change after Open.
+	waiting map[crypto.IndexID]bool
 
 	mu struct { // guards what indexes there are; never held across I/O
 		sync.Mutex
@@ -55,6 +58,9 @@ func Open(dir string, opts *Options) (*DB, error) {
 		return nil, fmt.Errorf("empty store folder: %w", ErrInvalid)
 	}
 	if !o.ReadOnly {
+		if _, err := o.FS.Stat(o.FS.PathDir(dir)); err != nil {
+			return nil, err // more than one folder's creation would not be durable
+		}
 		if err := o.FS.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
@@ -62,7 +68,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 	if _, err := o.FS.Stat(dir); err != nil {
 		return nil, err
 	}
-	lock, err := lockStore(o.FS, dir)
+	lock, err := lockStore(o, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +84,9 @@ func open(dir string, o *Options) (*DB, error) {
 	if err := prepareDir(o.FS, dir, o.ReadOnly); err != nil {
 		return nil, err
 	}
+	if err := checkDatabase(o, dir); err != nil {
+		return nil, err
+	}
 	m, err := meta.Open(o.FS, o.FS.PathJoin(dir, pebbleDir), meta.Options{
 		ReadOnly: o.ReadOnly, Logger: o.Logger,
 	})
@@ -86,10 +95,18 @@ func open(dir string, o *Options) (*DB, error) {
 	}
 	db := &DB{dir: dir, opts: o, meta: m, access: newAccess(), blocks: segment.NewBlockCache(o.CacheSize)}
 	db.erased = make(map[crypto.SegmentID]uint64)
+	db.waiting = make(map[crypto.IndexID]bool)
 	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
 	db.mu.states = make(map[crypto.IndexID]*state)
-	if db.mu.catalogue, err = loadCatalogue(m); err == nil && !o.ReadOnly {
-		err = db.recover()
+	err = db.checkClean()
+	if err == nil {
+		db.mu.catalogue, err = loadCatalogue(m)
+	}
+	if err == nil && !o.ReadOnly {
+		err = errors.Join(db.removeClean(), db.recover())
+	}
+	if err == nil {
+		db.noteWaiting()
 	}
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
@@ -150,6 +167,7 @@ func (db *DB) LoadIndex(ctx context.Context, name string, opts ...OpOption) (*In
 func (db *DB) Close() error {
 	db.adminMu.Lock() // no index is being made or deleted
 	defer db.adminMu.Unlock()
+	waiting := db.waitingIndexes()
 	db.mu.Lock()
 	if db.mu.closed {
 		db.mu.Unlock()
@@ -162,6 +180,9 @@ func (db *DB) Close() error {
 
 	var pending PendingError
 	var errs []error
+	if !db.opts.ReadOnly {
+		pending.Indexes = waiting
+	}
 	for _, s := range states {
 		err := s.close()
 		var p *PendingError
@@ -179,7 +200,20 @@ func (db *DB) Close() error {
 	if len(pending.Indexes) > 0 {
 		errs = append(errs, &pending)
 	}
-	errs = append(errs, db.meta.Close(), db.lock.Close())
+	errs = append(errs, db.closeDatabase(), db.lock.Close())
 	db.access.wipe()
 	return errors.Join(errs...)
+}
+
+// closeDatabase closes the database and, when nothing has failed in it, leaves
+// word of what it held.
+func (db *DB) closeDatabase() error {
+	if db.opts.ReadOnly || db.meta.Err() != nil {
+		return db.meta.Close()
+	}
+	digest, derr := stateDigest(db.meta)
+	if err := db.meta.Close(); err != nil || derr != nil {
+		return errors.Join(derr, err)
+	}
+	return db.writeClean(digest)
 }

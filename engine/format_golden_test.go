@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"oubliette/crypto"
 	"oubliette/internal/golden"
 	"oubliette/segment"
 )
@@ -76,4 +77,12 @@ func TestPlacementIsAsItsPageShows(t *testing.T) {
 	if err != nil || !bytes.Equal(got.encode(), b) {
 		t.Errorf("reads back as %+v, %v", got, err)
 	}
+}
+
+func TestGoldenClean(t *testing.T) {
+	b := encodeClean(crypto.Sum([]byte("the database")))
+	golden.Check(t, "store.md", "CLEAN", b, []golden.Field{
+		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "digest", Size: 32},
+		{Name: "SHA-256 of all before, first 8 bytes", Size: 8},
+	})
 }

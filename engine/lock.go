@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	iofs "io/fs"
 	"os"
 	"sync"
 
@@ -24,9 +25,10 @@ var opened struct {
 type storeLock struct{ file io.Closer }
 
 // lockStore locks the store in dir, or says that it is open already.
-func lockStore(fs vfs.FS, dir string) (*storeLock, error) {
+func lockStore(o *Options, dir string) (*storeLock, error) {
 	opened.Lock()
 	defer opened.Unlock()
+	fs := o.FS
 	info, err := identity(fs, dir)
 	if err != nil {
 		return nil, err
@@ -36,9 +38,9 @@ func lockStore(fs vfs.FS, dir string) (*storeLock, error) {
 			return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
 		}
 	}
-	file, err := fs.Lock(fs.PathJoin(dir, lockFile))
+	file, err := takeLock(o, fs.PathJoin(dir, lockFile))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", dir, ErrLocked, err)
+		return nil, err
 	}
 	l := &storeLock{file}
 	if info != nil {
@@ -48,6 +50,30 @@ func lockStore(fs vfs.FS, dir string) (*storeLock, error) {
 		opened.dirs[l] = info
 	}
 	return l, nil
+}
+
+// takeLock locks the file, and tells a lock that somebody holds from a file that
+// cannot be had. A reader that may not write the file, or finds none, does
+// without: where it may not write, or nobody has written, it waits for nobody.
+func takeLock(o *Options, path string) (io.Closer, error) {
+	if o.ReadOnly {
+		if _, err := o.FS.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return io.NopCloser(nil), nil
+		}
+	}
+	file, err := o.FS.Lock(path)
+	switch {
+	case err == nil:
+		return file, nil
+	case errors.Is(err, iofs.ErrPermission) || isReadOnlyDisk(err):
+		if o.ReadOnly {
+			return io.NopCloser(nil), nil
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	case errors.As(err, new(*iofs.PathError)):
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return nil, fmt.Errorf("%s: %w: %w", o.FS.PathDir(path), ErrLocked, err)
 }
 
 // identity is what the operating system tells folders apart by; nil on a file

@@ -28,11 +28,12 @@ type IndexMetrics struct {
 	OldestChange time.Duration // age of the oldest change not applied yet; 0: none
 	Memory       int64         // memtables and tombstones
 	Waiting      bool          // changes wait for a writer's key
+	Locked       bool          // nobody has unlocked it: but for Waiting nothing is known
 	Err          error         // why maintenance does not get on; nil when it does
 }
 
 // Metrics is what a store looks like now: the indexes that somebody has
-// unlocked, by name.
+// unlocked, and those that wait for a key, by name.
 type Metrics struct {
 	Indexes map[string]IndexMetrics
 	Failed  error // ErrFailed when the log has failed
@@ -53,9 +54,10 @@ func (db *DB) Metrics() Metrics {
 			s.leave()
 		}
 	}
-	if len(states) > 0 {
-		out.Failed = db.meta.Err()
+	for _, name := range db.waitingIndexes() {
+		out.Indexes[name] = IndexMetrics{Locked: true, Waiting: true}
 	}
+	out.Failed = db.meta.Err()
 	return out
 }
 

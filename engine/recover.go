@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"oubliette/compaction"
@@ -11,6 +12,7 @@ import (
 	"oubliette/internal/fault"
 	"oubliette/internal/meta"
 	"oubliette/segment"
+	"oubliette/wal"
 )
 
 // The states of a segment file, as one byte under its key. A file is building
@@ -129,6 +131,34 @@ func (db *DB) destroyFile(path string) error {
 	return segment.Destroy(db.opts.FS, path)
 }
 
+// noteWaiting notes the indexes with deletes in the log that have not been
+// applied: until somebody with a writer's key loads the index, their bytes stay.
+// What cannot be read is told by who loads it.
+func (db *DB) noteWaiting() {
+	for _, c := range db.mu.catalogue {
+		if c.record == nil {
+			continue
+		}
+		if m, err := db.readManifest(c); err == nil {
+			db.waiting[c.id], _ = wal.HoldsTombstones(db.meta, c.id, m.Applied.Group)
+		}
+	}
+}
+
+// waitingIndexes are the indexes with deletes that wait for a key because nobody
+// has unlocked them since the store was opened.
+func (db *DB) waitingIndexes() (names []string) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for _, c := range db.mu.catalogue {
+		if db.waiting[c.id] && db.mu.states[c.id] == nil {
+			names = append(names, c.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // finishErasures overwrites what a manifest's dead records still list. An error
 // leaves the rest to whoever loads the index: the extents stay pending there.
 func (db *DB) finishErasures(c *catalogued) {
@@ -224,6 +254,9 @@ func (db *DB) readDead(index crypto.IndexID, seg *compaction.Segment) (*compacti
 func (db *DB) removeStrayDirs() error {
 	fs, root := db.opts.FS, db.opts.FS.PathJoin(db.dir, segmentsDir)
 	names, err := fs.List(root)
+	if errors.Is(err, os.ErrNotExist) {
+		return fault.Corrupt(root, 0, "is missing: %w", fault.ErrDamaged)
+	}
 	if err != nil {
 		return err
 	}

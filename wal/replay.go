@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"oubliette/crypto"
 	"oubliette/internal/fault"
@@ -108,6 +109,28 @@ func (src *Source) open(sessions map[crypto.SessionID]*session, g *sealedGroup, 
 	}
 	out[0].Bytes = size
 	return out, nil
+}
+
+// HoldsTombstones tells, without a key, whether a group behind the given number
+// has a tombstone in it. It believes what stands in the clear: whoever loads the
+// index checks it.
+func HoldsTombstones(db *meta.DB, index crypto.IndexID, behind uint64) (bool, error) {
+	found := errors.New("found")
+	lower, upper := meta.GroupKey(index, behind+1), meta.PrefixEnd(meta.GroupPrefix(index))
+	err := db.Scan(lower, upper, func(_, value []byte) error {
+		g, err := decodeGroup(value)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(g.records, func(r Record) bool { return r.Kind == KindTombstone }) {
+			return found
+		}
+		return nil
+	})
+	if errors.Is(err, found) {
+		return true, nil
+	}
+	return false, err
 }
 
 // Truncate adds to a batch the removal of every group up to and with last.

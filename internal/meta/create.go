@@ -31,7 +31,7 @@ func (db *DB) start(o Options, log *slog.Logger) error {
 		}
 	}
 	err = db.openPebble(db.dir, o.pebble(db.latch, log))
-	if errors.Is(err, pebble.ErrDBDoesNotExist) { // although the directory is not empty
+	if errors.Is(err, pebble.ErrDBDoesNotExist) || oserror.IsNotExist(err) { // although the directory is not empty
 		return &fault.CorruptionError{Path: db.dir, Err: err}
 	}
 	return err

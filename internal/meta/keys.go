@@ -77,6 +77,12 @@ func DeadKey(index crypto.IndexID, segment crypto.SegmentID) []byte {
 // DeadPrefix begins the keys of an index's dead records, 17 bytes.
 func DeadPrefix(index crypto.IndexID) []byte { return prefix(tagDead, index) }
 
+// AllDeadPrefix begins the keys of every index's dead records.
+func AllDeadPrefix() []byte { return []byte{tagDead} }
+
+// AllGroupsPrefix begins the keys of every index's log.
+func AllGroupsPrefix() []byte { return []byte{tagGroup} }
+
 // ParseCatalogueKey reads a name from a key of the catalogue.
 func ParseCatalogueKey(key []byte) (name string, ok bool) {
 	if len(key) < 2 || key[0] != tagCatalogue {

@@ -49,7 +49,7 @@ func (o Options) pebble(fs *latchfs.FS, log *slog.Logger) *pebble.Options {
 	}
 	logger := pebbleLogger{log: log, fail: fs.Fail}
 	p := &pebble.Options{
-		FS:       ordered{fs},
+		FS:       ordered{fs, o.ReadOnly},
 		ReadOnly: o.ReadOnly,
 		// A directory that lost the name of its manifest is damaged, not empty.
 		ErrorIfNotExists:   true,

@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"io"
 	iofs "io/fs"
 	"strings"
 
@@ -21,7 +22,19 @@ const marker = "marker."
 // a marker that names nothing, or no marker at all, which to Pebble is an empty
 // database. File systems with an ordered journal do not do that; this one sync
 // or two a manifest make it not matter.
-type ordered struct{ *latchfs.FS }
+type ordered struct {
+	*latchfs.FS
+	readOnly bool
+}
+
+// Lock takes none for reading: the store has a lock of its own, and a disk that
+// cannot be written to may be read.
+func (o ordered) Lock(name string) (io.Closer, error) {
+	if o.readOnly {
+		return io.NopCloser(nil), nil
+	}
+	return o.FS.Lock(name)
+}
 
 // Create syncs first when it makes a marker, and reserves a log's space.
 func (o ordered) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {

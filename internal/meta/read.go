@@ -27,6 +27,24 @@ func (db *DB) Get(key []byte) (value []byte, found bool, err error) {
 	return value, true, db.told(closer.Close())
 }
 
+// Last answers a copy of the last key that begins with prefix, and of its value.
+func (db *DB) Last(prefix []byte) (key, value []byte, found bool, err error) {
+	if err := db.enter(); err != nil {
+		return nil, nil, false, err
+	}
+	defer db.leave()
+	it, err := db.p.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: PrefixEnd(prefix)})
+	if err != nil {
+		return nil, nil, false, db.told(err)
+	}
+	if found = it.Last(); found {
+		if v, verr := it.ValueAndErr(); verr == nil {
+			key, value = bytes.Clone(it.Key()), bytes.Clone(v)
+		}
+	}
+	return key, value, found, db.told(it.Close()) // which repeats what the iteration met
+}
+
 // Scan calls fn for the keys from lower up to, not including, upper, in order;
 // nil is no bound. It sees the database as it was when Scan was called. The
 // slices are valid until fn returns. An error of fn ends the scan and is
