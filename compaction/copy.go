@@ -16,52 +16,105 @@ type Input struct {
 	Entries []segment.Entry
 }
 
+// Copied is a row in its new place, and where it came from.
+type Copied struct {
+	segment.Entry
+	Input int    // its place among the inputs
+	Row   uint32 // there
+}
+
 // copyChunk is how many bytes of rows are sealed and written at a time.
 const copyChunk = 4 << 20
 
-// Copy seals the inputs' rows again into w, under its key, and answers their
-// entries there, sorted by token. Rows keep their sequence numbers. It stops
-// with ctx's error between chunks; what it has written then is abandoned with
-// w's file. Rows are read in file order, so that the disk is read forwards.
-func Copy(ctx context.Context, inputs []Input, w *segment.Writer) ([]segment.Entry, error) {
-	var out []segment.Entry
-	for _, in := range inputs {
-		entries := slices.Clone(in.Entries)
-		slices.SortFunc(entries, func(a, b segment.Entry) int { return cmp.Compare(a.Offset, b.Offset) })
-		var err error
-		if out, err = copyRows(ctx, in.File, entries, w, out); err != nil {
-			return nil, err
-		}
-	}
-	SortEntries(out)
-	return out, nil
+// Copier seals the inputs' rows again into a new segment, under its key, in as
+// many steps as its owner likes. Rows keep their sequence numbers. They are read
+// in file order, so that the disk is read forwards.
+type Copier struct {
+	w      *segment.Writer
+	inputs []Input
+	at     int             // the input that is being copied
+	left   []segment.Entry // of it
+	out    []Copied
 }
 
-func copyRows(ctx context.Context, f *segment.File, entries []segment.Entry, w *segment.Writer, out []segment.Entry) ([]segment.Entry, error) {
-	for len(entries) > 0 {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		var rows []segment.Row
-		size := 0
-		for len(rows) < len(entries) && size < copyChunk {
-			row, err := f.ReadRow(entries[len(rows)].Pointer)
-			if err != nil {
-				return nil, err
-			}
-			size += row.SealedSize()
-			rows = append(rows, row)
-		}
-		pointers, err := w.Append(rows)
-		if err != nil {
-			return nil, err
-		}
-		for i, p := range pointers {
-			out = append(out, segment.Entry{Token: entries[i].Token, Seq: entries[i].Seq, Pointer: p})
-		}
-		entries = entries[len(rows):]
+// NewCopier begins. The inputs' files stay open until the last step.
+func NewCopier(inputs []Input, w *segment.Writer) *Copier {
+	c := &Copier{w: w, inputs: inputs, at: -1}
+	c.advance()
+	return c
+}
+
+// advance goes on to the next input that has rows.
+func (c *Copier) advance() {
+	for len(c.left) == 0 && c.at+1 < len(c.inputs) {
+		c.at++
+		c.left = slices.SortedFunc(slices.Values(c.inputs[c.at].Entries), func(a, b segment.Entry) int {
+			return cmp.Compare(a.Offset, b.Offset)
+		})
 	}
-	return out, nil
+}
+
+// Step copies chunks until budget bytes or more are written, and tells whether
+// that was the last of it. Between two steps rows may die and be erased: died
+// tells which, and they are left out. It stops with ctx's error between chunks.
+// After an error, or to give up, the writer's file is abandoned.
+func (c *Copier) Step(ctx context.Context, budget int, died func(input int, row uint32) bool) (done bool, err error) {
+	for budget > 0 && len(c.left) > 0 {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		n, err := c.chunk(died)
+		if err != nil {
+			return false, err
+		}
+		budget -= n
+		c.advance()
+	}
+	return len(c.left) == 0, nil
+}
+
+// chunk copies up to copyChunk bytes of one input.
+func (c *Copier) chunk(died func(input int, row uint32) bool) (size int, err error) {
+	var rows []segment.Row
+	var from []segment.Entry
+	for len(c.left) > 0 && size < copyChunk {
+		e := c.left[0]
+		c.left = c.left[1:]
+		if died(c.at, e.Row) {
+			continue
+		}
+		row, err := c.inputs[c.at].File.ReadRow(e.Pointer)
+		if err != nil {
+			return size, err
+		}
+		size += row.SealedSize()
+		rows, from = append(rows, row), append(from, e)
+	}
+	if len(rows) == 0 {
+		return size, nil
+	}
+	pointers, err := c.w.Append(rows)
+	for i, p := range pointers {
+		c.out = append(c.out, Copied{
+			Entry: segment.Entry{Token: from[i].Token, Seq: from[i].Seq, Pointer: p},
+			Input: c.at, Row: from[i].Row,
+		})
+	}
+	return size, err
+}
+
+// Copied answers the rows in their new places: those that live, sorted as an
+// index is, and those that have died since they were copied.
+func (c *Copier) Copied(died func(input int, row uint32) bool) (living []segment.Entry, dead []Death) {
+	for i := range c.out {
+		if r := &c.out[i]; died(r.Input, r.Row) {
+			dead = append(dead, Death{Row: r.Pointer.Row, Extent: r.Extent()})
+		} else {
+			living = append(living, r.Entry)
+		}
+	}
+	SortEntries(living)
+	return living, dead
 }
 
 // SortEntries sorts by token, then by sequence number: the order of an index.

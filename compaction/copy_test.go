@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -12,6 +14,22 @@ import (
 	"oubliette/internal/fault"
 	"oubliette/segment"
 )
+
+// nobodyDied is for copies in one step.
+func nobodyDied(int, uint32) bool { return false }
+
+// copyAll copies in one step.
+func copyAll(ctx context.Context, inputs []Input, w *segment.Writer) ([]segment.Entry, error) {
+	c := NewCopier(inputs, w)
+	if _, err := c.Step(ctx, math.MaxInt, nobodyDied); err != nil {
+		return nil, err
+	}
+	living, dead := c.Copied(nobodyDied)
+	if len(dead) > 0 {
+		return nil, fmt.Errorf("%d died", len(dead))
+	}
+	return living, nil
+}
 
 // TestCopyMovesLiveRowsAsTheyAre: from two segments, one still open, into a
 // third under another key.
@@ -27,7 +45,7 @@ func TestCopyMovesLiveRowsAsTheyAre(t *testing.T) {
 	}
 	before := []Input{{f, slices.Clone(inputs[0].Entries)}, {w2.File(), slices.Clone(inputs[1].Entries)}}
 	out, id, path := s.open()
-	got, err := Copy(context.Background(), inputs, out)
+	got, err := copyAll(context.Background(), inputs, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +107,7 @@ func TestCopyStopsBetweenChunks(t *testing.T) {
 	entries := s.fill(w, someItems(0, 6, copyChunk*2/5), 1) // three to a chunk
 	for looks, rows := range []uint32{0, 3, 6} {
 		out, _, _ := s.open()
-		got, err := Copy(&ending{context.Background(), looks}, []Input{{w.File(), entries}}, out)
+		got, err := copyAll(&ending{context.Background(), looks}, []Input{{w.File(), entries}}, out)
 		if looks < 2 && (!errors.Is(err, errDue) || got != nil) || looks == 2 && err != nil || out.Rows() != rows {
 			t.Errorf("%d looks: %d rows written, want %d; %d entries, %v", looks, out.Rows(), rows, len(got), err)
 		}
@@ -111,7 +129,7 @@ func TestCopyOfADamagedRowFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _, _ := s.open()
-	if got, err := Copy(context.Background(), []Input{{w.File(), entries}}, out); !errors.Is(err, fault.ErrCorrupt) || got != nil {
+	if got, err := copyAll(context.Background(), []Input{{w.File(), entries}}, out); !errors.Is(err, fault.ErrCorrupt) || got != nil {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -119,7 +137,7 @@ func TestCopyOfADamagedRowFails(t *testing.T) {
 func TestCopyOfNothingIsNothing(t *testing.T) {
 	s := newStore(t)
 	out, _, _ := s.open()
-	if got, err := Copy(context.Background(), nil, out); err != nil || len(got) != 0 || out.Rows() != 0 {
+	if got, err := copyAll(context.Background(), nil, out); err != nil || len(got) != 0 || out.Rows() != 0 {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -130,5 +148,31 @@ func TestSortEntriesIsByTokenThenNumber(t *testing.T) {
 	SortEntries(got)
 	if want := []segment.Entry{e(1, 3), e(1, 9), e(2, 0), e(2, 1)}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v", got)
+	}
+}
+
+// Between two steps rows die and are erased: those not copied yet are left out,
+// and those copied are told apart.
+func TestRowsThatDieBetweenStepsAreNotMoved(t *testing.T) {
+	s := newStore(t)
+	w, _, _ := s.open()
+	entries := s.fill(w, someItems(0, 6, copyChunk*2/5), 1) // three to a chunk
+	gone := make(map[uint32]bool)
+	died := func(_ int, row uint32) bool { return gone[row] }
+	out, _, _ := s.open()
+	c := NewCopier([]Input{{w.File(), entries}}, out)
+	if done, err := c.Step(context.Background(), 1, died); done || err != nil || out.Rows() != 3 {
+		t.Fatalf("after a step of a chunk: %v, %v, %d rows", done, err, out.Rows())
+	}
+	gone[1], gone[4] = true, true
+	for done := false; !done; {
+		var err error
+		if done, err = c.Step(context.Background(), 1, died); err != nil {
+			t.Fatal(err)
+		}
+	}
+	living, dead := c.Copied(died)
+	if len(living) != 4 || len(dead) != 1 || out.Rows() != 5 || dead[0].Row != 1 || dead[0].Extent.Len == 0 {
+		t.Errorf("%d live, dead are %+v, %d rows are written", len(living), dead, out.Rows())
 	}
 }

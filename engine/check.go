@@ -224,6 +224,7 @@ func (k *checker) records() {
 			k.damaged("segment records", "record of %d bytes", len(value))
 		case value[0] == segmentLive:
 			live[id] = true
+		case k.work != nil && k.work.makes(id):
 		case !k.db.opts.ReadOnly: // else the next Open's work
 			k.damaged(k.db.segmentPath(k.cat.id, id), "could not be destroyed yet")
 		}

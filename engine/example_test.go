@@ -9,23 +9,23 @@ import (
 	"oubliette/engine"
 )
 
-// A store in ten lines: what Delete has hidden, Purge takes off the disk.
+// A store in a few lines: what Delete has hidden, Purge takes off the disk.
 func Example() {
-	dir, err := os.MkdirTemp("", "oubliette")
-	check(err)
-	defer os.RemoveAll(dir)
 	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "oubliette-")
+	check(err)
+	defer os.RemoveAll(dir) // a store to throw away
 
 	db, err := engine.Open(dir, nil)
 	check(err)
-	key := engine.NewKey() // keep it: the store does not
+	key := engine.NewKey() // keep key.Reveal(): the store does not
 	ix, err := db.CreateIndex(ctx, "people", key, engine.IndexConfig{Dimension: 2})
 	check(err)
 	check(ix.Upsert(ctx, []engine.Item{
 		{ID: "ada", Vector: []float32{1, 0}, Contents: []byte("Ada Lovelace")},
 		{ID: "alan", Vector: []float32{0, 1}, Contents: []byte("Alan Turing")},
 	}))
-	receipt, err := ix.Delete(ctx, []string{"alan"}) // hidden, durable, and on any crash
+	receipt, err := ix.Delete(ctx, []string{"alan"}) // durable and hidden
 	check(err)
 	certificate, err := ix.Purge(ctx) // or wait for Options.PurgeWithin
 	check(err)

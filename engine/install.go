@@ -99,18 +99,22 @@ func (e *edit) dead(id crypto.SegmentID, d *compaction.Dead) error {
 
 // place lists a sealed segment: in the entry that it had while it was open, or
 // in a new one, whose file is live from then on.
-func (e *edit) place(out *product) {
+func (e *edit) place(out *product) error {
 	if out == nil {
-		return
+		return nil
 	}
 	if old := e.next.Segment(out.entry.ID); old != nil {
 		dead, entries, bytes := old.Dead, old.DeadEntries, old.DeadBytes
 		*old = out.entry
 		old.Dead, old.DeadEntries, old.DeadBytes = dead, entries, bytes
-		return
+		return nil
 	}
 	e.next.Segments = append(e.next.Segments, out.entry)
 	e.batch.Set(meta.SegmentKey(e.s.cat.id, out.entry.ID), []byte{segmentLive})
+	if out.dead.Generation == 0 {
+		return nil
+	}
+	return e.dead(out.entry.ID, out.dead)
 }
 
 // doom drops segments from the manifest and marks their files doomed.

@@ -24,6 +24,9 @@ type maintenance struct {
 	erased  uint64 // up to which the bytes are off the disk
 	pending bool   // dead extents may be left
 
+	moving *moving // the rewrite under way, nil when there is none
+	more   bool    // there is something to rewrite
+
 	failures int       // turns in a row that have failed to apply, erase or seal
 	retryAt  time.Time // no turn before then
 }
@@ -116,7 +119,7 @@ func (m *maintenance) next() time.Duration {
 		return idle // until somebody wakes it, or for good
 	case err != nil:
 		return max(0, time.Until(m.retryAt))
-	case m.pending:
+	case m.pending || m.more:
 		return 0
 	case since.IsZero() && m.isDoomed():
 		return removeAgain
@@ -183,23 +186,18 @@ func (m *maintenance) work(ring *keyring) error {
 		m.tell("destroy", err) // the next turn tries again; nothing waits for it
 	}
 	err := errors.Join(errs...)
-	if err == nil {
+	if m.more = false; err == nil {
 		m.tidy(ring)
 	}
 	return err
 }
 
-// tidy rewrites what is worth it until something is due. A rewrite that fails
-// keeps nobody waiting: its segment is left alone for a while.
+// tidy goes a step on with rewriting. A rewrite that fails keeps nobody waiting:
+// its segment is left alone for a while.
 func (m *maintenance) tidy(ring *keyring) {
-	for !m.due(0.5) && !m.stopping() {
-		more, err := m.rewrite(context.Background(), ring, false)
-		if err != nil {
-			m.tell("rewrite", err)
-		}
-		if !more {
-			return
-		}
+	more, _, err := m.rewriteStep(context.Background(), ring, false)
+	if m.more = more; err != nil && !m.stopping() {
+		m.tell("rewrite", err)
 	}
 }
 
@@ -249,6 +247,9 @@ func (m *maintenance) stop() {
 	}
 	close(m.quit)
 	<-m.done
+	if err := m.giveUp(); err != nil {
+		m.tell("destroy", err) // it is noted as doomed
+	}
 }
 
 // finish ends the goroutine and does the last of its work in the caller's: the
@@ -292,25 +293,6 @@ func (m *maintenance) isDoomed() bool {
 	m.s.mu.RLock()
 	defer m.s.mu.RUnlock()
 	return len(m.s.mu.doomed) > 0
-}
-
-// untilDue is a context that also ends when a delete has waited long enough: a
-// rewrite that holds up an erasure is abandoned.
-type untilDue struct {
-	context.Context
-	m *maintenance
-}
-
-var errDue = errors.New("an erasure is due")
-
-func (c untilDue) Err() error {
-	if err := c.Context.Err(); err != nil {
-		return err
-	}
-	if c.m.stopping() || c.m.due(0.6) {
-		return errDue
-	}
-	return nil
 }
 
 // stopping tells whether the store is being closed: nothing long is begun.

@@ -77,7 +77,9 @@ func (m *memtable) bury(tok crypto.Token, row uint32) {
 	}
 }
 
-// live answers the rows that places name.
+// live answers the rows that places name. It needs no lock: the memtable takes
+// no rows any more and no call is under way in it, so maintenance alone, which
+// asks, changes it.
 func (m *memtable) live() []segment.Entry {
 	out := make([]segment.Entry, 0, len(m.places))
 	for _, i := range m.places {

@@ -56,10 +56,10 @@ func (ix *Index) Compact(ctx context.Context, opts ...OpOption) error {
 	}
 	defer c.leave()
 	c.roll()
-	// Each round takes a segment away or its dead space; deletes that come
+	// Each rewrite takes a segment away or its dead space; deletes that come
 	// meanwhile would make more for ever.
 	rounds := 2*c.segments() + 2
-	for more := true; more && rounds > 0; rounds-- {
+	for more := true; more && rounds > 0; {
 		err := c.work.do(ctx, func(ctx context.Context) (err error) {
 			if err = c.work.purge(c.ring); err != nil {
 				return err
@@ -67,8 +67,12 @@ func (ix *Index) Compact(ctx context.Context, opts ...OpOption) error {
 			if err = c.work.seal(c.ring); err != nil {
 				return err
 			}
-			if more, err = c.work.rewrite(ctx, c.ring, true); err != nil {
+			var finished bool
+			if more, finished, err = c.work.rewriteStep(ctx, c.ring, true); err != nil {
 				return err
+			}
+			if finished {
+				rounds--
 			}
 			return c.work.destroyDoomed()
 		})

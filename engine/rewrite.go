@@ -12,28 +12,61 @@ import (
 	"oubliette/segment"
 )
 
-// rewrite does the next rewrite that is worth it (with full: any that gives
-// something back) and tells whether there may be more. One that holds up an
-// erasure is abandoned, and so is one without a reader's key.
-func (m *maintenance) rewrite(ctx context.Context, ring *keyring, full bool) (more bool, err error) {
+// rewriteStep goes on with the rewrite under way, or begins the next that is
+// worth it (with full: any that gives something back). It moves stepSize bytes:
+// between two steps maintenance does what is due, so that a large segment
+// neither keeps an erasure waiting nor is given up for one. more: there is
+// something to go on with; finished: a rewrite came to its end.
+func (m *maintenance) rewriteStep(ctx context.Context, ring *keyring, full bool) (more, finished bool, err error) {
+	if m.moving == nil {
+		if err := m.beginRewrite(ring, full); err != nil || m.moving == nil {
+			return false, false, err
+		}
+	}
+	mv := m.moving
+	done, err := m.step(stopped{ctx, m}, ring, mv, stepSize)
+	if err == nil && !done {
+		return true, false, nil
+	}
+	m.moving = nil
+	gone := errors.Is(err, errInputGone)
+	err = errors.Join(err, m.settle(mv))
+	switch {
+	case err == nil:
+		return true, true, nil
+	case gone:
+		return true, false, nil
+	case ctx.Err() == nil && !m.stopping():
+		rest(mv.view.sealed, mv.ids, err)
+	}
+	return false, false, err
+}
+
+// stepSize is how many bytes of rows a rewrite moves before it looks whether
+// something else is due.
+const stepSize = 16 << 20
+
+// beginRewrite makes the plan's rewrite the one under way, if there is one and
+// a reader's key for it.
+func (m *maintenance) beginRewrite(ring *keyring, full bool) error {
 	v := m.s.acquire()
 	defer v.release()
 	plan := compaction.Plan(v.figures(full), compaction.Limits{
 		SegmentSize: uint64(m.s.db.opts.SegmentSize), MaxWork: compaction.MaxWork, Full: full,
 	})
 	if len(plan) == 0 {
-		return false, nil
+		return nil
 	}
-	err = m.rewriteThese(untilDue{ctx, m}, ring, v, plan)
+	mv, err := m.beginSegments(ring, v, plan)
 	switch {
-	case errors.Is(err, errDue):
-		return true, nil
 	case errors.Is(err, ErrPermission):
-		return false, nil
+		return nil
 	case err != nil:
-		v.rest(plan, err)
+		rest(v.sealed, plan, err)
+		return err
 	}
-	return err == nil, err
+	m.moving = mv
+	return nil
 }
 
 const (
@@ -43,11 +76,11 @@ const (
 
 // rest leaves segments alone whose rewrite failed, longer each time: the one
 // that the error names, else all that were to be rewritten.
-func (v *view) rest(plan []crypto.SegmentID, err error) {
+func rest(in []sealedSegment, ids []crypto.SegmentID, err error) {
 	var corrupt *CorruptionError
 	named := errors.As(err, &corrupt)
-	for _, x := range v.sealed {
-		if !slices.Contains(plan, x.seg.id) || (named && corrupt.Path != x.seg.file.Path()) {
+	for _, x := range in {
+		if !slices.Contains(ids, x.seg.id) || (named && corrupt.Path != x.seg.file.Path()) {
 			continue
 		}
 		x.seg.rest = min(max(2*x.seg.rest, minRest), maxRest)
@@ -80,9 +113,14 @@ func (m *maintenance) moveFailed(ring *keyring) error {
 	defer v.release()
 	var errs []error
 	for _, x := range v.sealed {
-		if x.seg.must.Load() {
-			errs = append(errs, m.rewriteThese(context.Background(), ring, v, []crypto.SegmentID{x.seg.id}))
+		if !x.seg.must.Load() {
+			continue
 		}
+		mv, err := m.beginSegments(ring, v, []crypto.SegmentID{x.seg.id})
+		if err == nil {
+			err = m.moveNow(ring, mv)
+		}
+		errs = append(errs, err)
 	}
 	for _, o := range v.open {
 		if o.mem.broken.Load() {
@@ -98,39 +136,40 @@ func (m *maintenance) moveFailed(ring *keyring) error {
 
 // moveRows rewrites a memtable's living rows into a new file.
 func (m *maintenance) moveRows(ring *keyring, mem *memtable) error {
-	m.s.mu.RLock()
 	entries := mem.live()
-	m.s.mu.RUnlock()
 	if err := unlock(mem.file, mem.dek, ring); err != nil {
 		return err
 	}
-	return m.move(context.Background(), ring, []compaction.Input{{File: mem.file, Entries: entries}}, nil, []*memtable{mem})
+	v := m.s.acquire()
+	defer v.release()
+	mv, err := m.beginMove(ring, v, []compaction.Input{{File: mem.file, Entries: entries}}, nil, []*memtable{mem})
+	if err != nil {
+		return err
+	}
+	return m.moveNow(ring, mv)
 }
 
-func (m *maintenance) rewriteThese(ctx context.Context, ring *keyring, v *view, ids []crypto.SegmentID) error {
-	wanted := make(map[crypto.SegmentID]bool, len(ids))
-	for _, id := range ids {
-		wanted[id] = true
-	}
+// beginSegments begins to move the living rows of sealed segments.
+func (m *maintenance) beginSegments(ring *keyring, v *view, ids []crypto.SegmentID) (*moving, error) {
 	var inputs []compaction.Input
 	var segs []*sealed
 	for _, x := range v.sealed {
-		if !wanted[x.seg.id] {
+		if !slices.Contains(ids, x.seg.id) {
 			continue
 		}
 		entries, err := living(x)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(entries) > 0 {
 			if err := unlock(x.seg.file, x.seg.dek, ring); err != nil {
-				return err
+				return nil, err
 			}
-			inputs = append(inputs, compaction.Input{File: x.seg.file, Entries: entries})
 		}
+		inputs = append(inputs, compaction.Input{File: x.seg.file, Entries: entries})
 		segs = append(segs, x.seg)
 	}
-	return m.move(ctx, ring, inputs, segs, nil)
+	return m.beginMove(ring, v, inputs, segs, nil)
 }
 
 func living(x sealedSegment) ([]segment.Entry, error) {
@@ -142,63 +181,6 @@ func living(x sealedSegment) ([]segment.Entry, error) {
 		return nil
 	})
 	return out, err
-}
-
-// move copies rows into a new segment under a fresh key, and installs it in
-// place of where they were.
-//
-// Order: a building file; rows, synced; index, synced; then install. A crash
-// before install's batch leaves a building file, which the next Open destroys.
-// A row that dies meanwhile dies in the new segment with the next apply: the
-// tombstones stay until then.
-func (m *maintenance) move(ctx context.Context, ring *keyring, inputs []compaction.Input, segs []*sealed, mems []*memtable) error {
-	began := time.Now()
-	info := RewriteInfo{Index: m.s.cat.id.String(), Inputs: len(segs) + len(mems)}
-	var out *product
-	for _, in := range inputs {
-		info.Rows += len(in.Entries)
-	}
-	if info.Rows > 0 {
-		var err error
-		if out, err = m.copyOut(ctx, ring, inputs); err != nil {
-			return err
-		}
-		info.Bytes = out.entry.DataEnd - segment.DataStart
-		defer out.seg.file.Release() // the view holds it, or nothing does
-	}
-	if err := m.install(ring, out, segs, mems); err != nil {
-		return err
-	}
-	info.Duration = time.Since(began)
-	if f := m.s.db.opts.EventListener.Rewritten; f != nil {
-		f(info)
-	}
-	return nil
-}
-
-// copyOut writes a rewrite's output, which is not installed yet.
-func (m *maintenance) copyOut(ctx context.Context, ring *keyring, inputs []compaction.Input) (*product, error) {
-	s := m.s
-	w, id, err := s.buildFile(ring)
-	if err != nil {
-		return nil, err
-	}
-	mem := newMemtable(id, ring.epoch, w.DEKCommitment(), s.db.segmentPath(s.cat.id, id), w.File())
-	mem.writer = w
-	entries, err := compaction.Copy(ctx, inputs, w)
-	if err == nil {
-		err = w.Sync()
-	}
-	var out *product
-	if err == nil {
-		out, err = s.writeIndex(ring, mem, w.Rows(), entries)
-	}
-	if err != nil {
-		s.abandon(w)
-		return nil, errors.Join(err, s.discard([]crypto.SegmentID{id}))
-	}
-	_ = w.Close() // every byte of it is synced
-	return out, nil
 }
 
 // destroyDoomed tries again where a file could not be destroyed.

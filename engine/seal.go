@@ -48,9 +48,7 @@ func (m *maintenance) sealOne(ring *keyring, mem *memtable) error {
 		return m.moveRows(ring, mem)
 	}
 	s := m.s
-	s.mu.RLock()
 	entries := mem.live()
-	s.mu.RUnlock()
 	if len(entries) == 0 {
 		return m.install(ring, nil, nil, []*memtable{mem})
 	}
@@ -79,6 +77,7 @@ func (m *maintenance) sealOne(ring *keyring, mem *memtable) error {
 type product struct {
 	seg   *sealed
 	entry compaction.Segment
+	dead  *compaction.Dead // of a new file: rows that died on the way into it
 }
 
 // writeIndex closes a segment's file with an index over entries.
@@ -94,7 +93,8 @@ func (s *state) writeIndex(ring *keyring, mem *memtable, rows uint32, entries []
 		return nil, err
 	}
 	return &product{
-		seg: &sealed{id: mem.id, epoch: ring.epoch, dek: mem.dek, file: mem.file, table: table},
+		dead: compaction.NoDead,
+		seg:  &sealed{id: mem.id, epoch: ring.epoch, dek: mem.dek, file: mem.file, table: table},
 		entry: compaction.Segment{
 			ID: mem.id, Epoch: ring.epoch, DEK: mem.dek, Sealed: true, Rows: rows,
 			Entries: uint32(len(entries)), DataEnd: in.DataEnd, Footer: ref,
@@ -133,7 +133,9 @@ func (s *state) commitInstall(ring *keyring, out *product, inputs []*sealed, mem
 	cur := s.mu.view
 	s.mu.RUnlock()
 	open, sealed, doomed := cur.without(out, inputs, mems)
-	e.place(out)
+	if err := e.place(out); err != nil {
+		return nil, err
+	}
 	e.doom(doomed)
 	last := e.truncate(open)
 	if err := e.commit(); err != nil {
@@ -157,7 +159,7 @@ func (v *view) without(out *product, inputs []*sealed, mems []*memtable) (open [
 	for _, mem := range mems {
 		gone[mem.id] = true
 	}
-	dead := compaction.NoDead
+	var dead *compaction.Dead
 	for _, o := range v.open {
 		switch {
 		case !gone[o.mem.id]:
@@ -176,6 +178,9 @@ func (v *view) without(out *product, inputs []*sealed, mems []*memtable) (open [
 		}
 	}
 	if out != nil {
+		if dead == nil { // a new file
+			dead = out.dead
+		}
 		next = append(next, sealedSegment{out.seg, dead})
 	}
 	return open, next, doomed

@@ -60,6 +60,9 @@ func newView(tombs []*tombstone.Set, open []openSegment, sealed []sealedSegment)
 	return v
 }
 
+// retain takes one more reference; the caller holds one.
+func (v *view) retain() { v.refs.Add(1) }
+
 // release gives a reference back; with the last one the files are let go.
 func (v *view) release() {
 	if v.refs.Add(-1) > 0 {
