@@ -67,11 +67,27 @@ func (s *state) freeze() (f *frozen, at wal.Position) {
 	return f, f.at
 }
 
+// maxFrozen is how many sets of tombstones a view may have: each look-up goes
+// through all of them.
+const maxFrozen = 4
+
 // thaw gives back what could not be applied; the tombstones have stayed in the
-// view. buried: what died without one has been committed all the same.
+// view. buried: what died without one has been committed all the same. Where
+// applying fails again and again, the sets that it has cut off become one.
 func (s *state) thaw(f *frozen, buried bool) {
+	var merged *tombstone.Set
+	if frozen := f.v.tombs[1:]; len(frozen) >= maxFrozen {
+		merged = tombstone.Merge(frozen)
+	}
+	s.installMu.Lock() // views are swapped under it
+	defer s.installMu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if cur := s.mu.view; merged != nil {
+		tombs := append(slices.Clone(cur.tombs[:len(cur.tombs)-len(f.v.tombs)+1]), merged)
+		old := s.swapLocked(newView(tombs, cur.open, cur.sealed))
+		defer old.release() // not the last reference: f has one on the files
+	}
 	s.mu.fresh = append(f.fresh, s.mu.fresh...)
 	for m, d := range f.by {
 		if buried {
@@ -208,6 +224,7 @@ func (s *state) installDeaths(ring *keyring, f *frozen, found *deaths) error {
 			mem.bury(b.token, b.Row)
 		}
 	}
+	s.mu.counts.Died += deadRows(open, sealed) - deadRows(cur.open, cur.sealed)
 	old := s.swapLocked(newView(tombs, open, sealed))
 	s.truncatedLocked(last)
 	s.freedLocked()
@@ -229,7 +246,6 @@ func (e *edit) bury(cur *view, f *frozen, found *deaths) (open []openSegment, se
 			continue
 		}
 		o.dead, changed = o.dead.Add(rows, f.by[o.mem].space), true
-		e.s.countDeaths(len(rows))
 		if err := e.dead(o.mem.id, o.dead); err != nil {
 			return nil, nil, false, err
 		}
@@ -239,7 +255,6 @@ func (e *edit) bury(cur *view, f *frozen, found *deaths) (open []openSegment, se
 		x := &sealed[i]
 		if rows := found.sealed[x.seg]; len(rows) > 0 {
 			x.dead, changed = x.dead.Add(rows, nil), true
-			e.s.countDeaths(len(rows))
 			if err := e.dead(x.seg.id, x.dead); err != nil {
 				return nil, nil, false, err
 			}
@@ -248,8 +263,13 @@ func (e *edit) bury(cur *view, f *frozen, found *deaths) (open []openSegment, se
 	return open, sealed, changed, nil
 }
 
-func (s *state) countDeaths(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.counts.Died += uint64(n)
+// deadRows is how many rows of the segments are dead.
+func deadRows(open []openSegment, sealed []sealedSegment) (n uint64) {
+	for i := range open {
+		n += open[i].dead.Rows.GetCardinality()
+	}
+	for i := range sealed {
+		n += sealed[i].dead.Rows.GetCardinality()
+	}
+	return n
 }

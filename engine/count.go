@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"oubliette/crypto"
+	"oubliette/tombstone"
 )
 
 // Count answers how many items the index holds, exactly, as of one moment. It
@@ -28,10 +29,7 @@ type pendingToken struct {
 }
 
 func (s *state) count(ctx context.Context) (int, error) {
-	s.mu.RLock()
-	v := s.acquireLocked()
-	pending := v.pending()
-	s.mu.RUnlock()
+	v, pending := s.pending()
 	defer v.release()
 	n := 0
 	for i := range v.sealed {
@@ -56,27 +54,31 @@ func (s *state) count(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// pending gathers every token that memtables and tombstones speak of.
-func (v *view) pending() map[crypto.Token]pendingToken {
+// pending gathers every token that memtables and tombstones speak of, as of one
+// moment, and answers that moment's view with a reference on it.
+func (s *state) pending() (*view, map[crypto.Token]pendingToken) {
+	s.publishMu.Lock() // no call is half visible
+	s.mu.RLock()
+	v := s.acquireLocked()
+	open := s.openRowsLocked()
+	tombs := make([]tombstone.Snapshot, len(v.tombs))
+	for i, set := range v.tombs {
+		tombs[i] = set.Snapshot()
+	}
+	s.mu.RUnlock()
+	s.publishMu.Unlock()
 	out := make(map[crypto.Token]pendingToken)
-	for _, set := range v.tombs {
-		for _, t := range set.All() {
+	for _, t := range tombs {
+		for _, t := range t.All() {
 			p := out[t.Token]
 			p.deleted = max(p.deleted, t.Seq)
 			out[t.Token] = p
 		}
 	}
-	for _, o := range v.open {
-		for tok := range o.mem.places {
-			if out[tok].placed {
-				continue
-			}
-			var sp spot
-			p := out[tok]
-			p.placed = v.place(tok, p.deleted, &sp)
-			p.lives = sp.found
-			out[tok] = p
-		}
+	for tok, row := range newestRows(open) {
+		p := out[tok]
+		p.placed, p.lives = true, row.Seq > p.deleted
+		out[tok] = p
 	}
-	return out
+	return v, out
 }

@@ -18,7 +18,7 @@ func Example() {
 
 	db, err := engine.Open(dir, nil)
 	check(err)
-	key := engine.NewKey() // keep key.Reveal(): the store does not
+	key := engine.NewKey() // keep its bytes, key.Reveal(): the store does not
 	ix, err := db.CreateIndex(ctx, "people", key, engine.IndexConfig{Dimension: 2})
 	check(err)
 	check(ix.Upsert(ctx, []engine.Item{

@@ -128,3 +128,15 @@ func (ix *Index) ApplyNow(ctx context.Context, then func()) error {
 		return c.work.apply(c.ring)
 	})
 }
+
+// TombstoneSets is how many sets of tombstones a look-up goes through.
+func (ix *Index) TombstoneSets(ctx context.Context) (int, error) {
+	c, err := ix.begin(ctx, nil, crypto.PermRead)
+	if err != nil {
+		return 0, err
+	}
+	defer c.leave()
+	v := c.acquire()
+	defer v.release()
+	return len(v.tombs), nil
+}

@@ -135,7 +135,7 @@ func (e *edit) truncate(open []openSegment) uint64 {
 	start := e.next.Applied
 	e.s.mu.RLock()
 	for _, o := range open {
-		if len(o.mem.entries) > 0 && o.mem.before.Group < start.Group {
+		if o.mem.begun && o.mem.before.Group < start.Group {
 			start = o.mem.before
 		}
 	}

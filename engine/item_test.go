@@ -293,7 +293,7 @@ func TestTooManyItemsAreRefused(t *testing.T) {
 		items[i].ID = "same"
 	}
 	wantError(t, ix.Upsert(ctx, items), engine.ErrTooLarge, "1000001", "1000000")
-	wantError(t, ix.Upsert(ctx, items[:600_000]), engine.ErrTooLarge, "600000 items", "bytes of log", fmt.Sprint(engine.MaxUpsertRecord-4096))
+	wantError(t, ix.Upsert(ctx, items[:600_000]), engine.ErrTooLarge, "600000 items", "bytes of log", fmt.Sprint(engine.MaxUpsertRecord))
 	wantItems(t, ix, nil, "same")
 	must(t, ix.Upsert(ctx, nil))
 	must(t, ix.Upsert(ctx, []engine.Item{}))

@@ -26,6 +26,8 @@ type loader struct {
 	tombs  *tombstone.Set
 	// covered: what rows the log knows of in each open segment.
 	covered map[crypto.SegmentID][]segment.Extent
+	// buried: bytes of those rows that the dead set has.
+	buried map[crypto.SegmentID]uint64
 }
 
 // load reads the state. It writes nothing: segments that a crash left open are
@@ -35,6 +37,7 @@ func (s *state) load() error {
 	l := &loader{
 		state: s, mems: make(map[crypto.SegmentID]*memtable), dead: make(map[crypto.SegmentID]*compaction.Dead),
 		tombs: tombstone.NewSet(), covered: make(map[crypto.SegmentID][]segment.Extent),
+		buried: make(map[crypto.SegmentID]uint64),
 	}
 	at, err := l.read()
 	if err != nil {
@@ -91,8 +94,9 @@ func (l *loader) read() (wal.Position, error) {
 		return at, err
 	}
 	l.mu.published = at
-	for _, o := range l.open {
-		l.uncovered(o.mem)
+	for i := range l.open {
+		l.uncovered(l.open[i].mem)
+		l.recount(&l.open[i])
 	}
 	if l.tombs.Len()+len(l.mu.fresh)+len(l.open) > 0 {
 		l.mu.since = time.Now()
@@ -250,9 +254,20 @@ func (l *loader) part(p *part, before wal.Position, applied bool) {
 		l.covered[mem.id] = append(l.covered[mem.id], e.Extent())
 		if !l.dead[mem.id].Contains(e.Row) {
 			mem.put(e, before)
-		} else if len(mem.entries) == 0 {
-			mem.before = before
+		} else {
+			mem.begin(before)
+			l.buried[mem.id] += e.Extent().Len
 		}
+	}
+}
+
+// recount takes off a dead set what uncovered declares dead once more, because
+// the log has nothing of it.
+func (l *loader) recount(o *openSegment) {
+	if o.dead.Generation > 0 {
+		d := *o.dead
+		d.Bytes = l.buried[o.mem.id]
+		o.dead = &d
 	}
 }
 

@@ -33,6 +33,7 @@ type memtable struct {
 	space     []segment.Extent
 
 	before wal.Position // of the log, behind which its rows begin; set with the first row
+	begun  bool         // before is set
 
 	inflight atomic.Int32 // calls that have reserved rows and not settled
 	retired  atomic.Bool  // no call reserves here any more
@@ -54,11 +55,16 @@ func (m *memtable) put(e segment.Entry, before wal.Position) {
 	if old, ok := m.places[e.Token]; ok {
 		m.displaced = append(m.displaced, death(&m.entries[old]))
 	}
-	if len(m.entries) == 0 {
-		m.before = before
-	}
+	m.begin(before)
 	m.places[e.Token] = int32(len(m.entries))
 	m.entries = append(m.entries, e)
+}
+
+// begin notes where the log stood before the segment's first row.
+func (m *memtable) begin(before wal.Position) {
+	if !m.begun {
+		m.before, m.begun = before, true
+	}
 }
 
 // get is the newest row of a token here.

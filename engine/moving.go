@@ -34,9 +34,9 @@ type moving struct {
 	ids    []crypto.SegmentID // of segs
 
 	// Of the new segment; nil when nothing lives.
-	out       *memtable
-	copier    *compaction.Copier
-	installed bool
+	out    *memtable
+	copier *compaction.Copier
+	listed bool // the manifest lists it, or may: a commit that failed may have been done
 }
 
 // beginMove makes the new segment's file.
@@ -121,13 +121,11 @@ func (m *maintenance) finishMove(ring *keyring, mv *moving, died func(int, uint3
 			info.Bytes = out.entry.DataEnd - segment.DataStart
 		}
 	}
+	mv.listed = out != nil
 	if err := m.install(ring, out, mv.segs, mv.mems); err != nil {
 		return err
 	}
-	if out != nil {
-		m.pending = m.pending || len(out.dead.Pending) > 0
-		mv.installed = true
-	}
+	m.pending = m.pending || out != nil && len(out.dead.Pending) > 0
 	info.Duration = time.Since(mv.began)
 	if f := m.s.db.opts.EventListener.Rewritten; f != nil {
 		f(info)
@@ -143,14 +141,14 @@ func (m *maintenance) closeMoved(ring *keyring, mem *memtable, living []segment.
 	return m.s.writeIndex(ring, mem, mem.writer.Rows(), living)
 }
 
-// settle lets a rewrite's files go. The new one stays if it was installed.
+// settle lets a rewrite's files go. The new one stays if it is listed.
 func (m *maintenance) settle(mv *moving) error {
 	defer mv.view.release()
 	if mv.out == nil {
 		return nil
 	}
 	m.s.abandon(mv.out.writer) // the view holds an installed file, every byte of it is synced
-	if mv.installed {
+	if mv.listed {
 		return nil
 	}
 	return m.s.discard([]crypto.SegmentID{mv.out.id})

@@ -39,8 +39,8 @@ type Options struct {
 	// PurgeWithin is how long after a delete its bytes may stay on disk;
 	// default 10 s. Applying begins at half of it.
 	PurgeWithin time.Duration
-	// EventListener is told what happens in the background. Its functions are
-	// called one at a time an index and must not call the store.
+	// EventListener is told what happens in the background. Its functions must
+	// not call the store.
 	EventListener *EventListener
 	// Now is the clock of receipts and certificates; default time.Now. The
 	// deadline runs on the monotonic clock whatever Now says.
@@ -48,6 +48,8 @@ type Options struct {
 }
 
 // EventListener is told what maintenance does. Any of its functions may be nil.
+// Stalled is called by the writers that wait, several at once; the others by one
+// goroutine an index.
 type EventListener struct {
 	Erased    func(EraseInfo)            // dead bytes have been overwritten and synced
 	Rewritten func(RewriteInfo)          // live rows have moved to a new segment

@@ -22,7 +22,11 @@ type part struct {
 	entries []segment.Entry // Seq is set when the call is published
 }
 
-const placementVersion = 1
+const (
+	placementVersion = 1
+	placementHead    = 1 + 4 + 4
+	partHead         = 16 + 4
+)
 
 // minPlaced is the least that a row takes in a placement: token, pointer with
 // a head only.

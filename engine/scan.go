@@ -58,29 +58,20 @@ type scan struct {
 	taken map[crypto.Token]bool // their tokens: older rows in segments are not looked at
 }
 
-type openRow struct {
-	segment.Entry
-	file *segment.File
-	dek  crypto.Hash
-}
-
 func newScan(c call, want segment.Fields) *scan {
 	sc := &scan{call: c, want: want, taken: make(map[crypto.Token]bool)}
 	s := c.state
 	s.mu.RLock()
-	defer s.mu.RUnlock()
 	sc.start = s.acquireLocked()
 	sc.since = s.mu.published.Seq
-	for _, o := range sc.start.open {
-		for tok := range o.mem.places {
-			if sc.taken[tok] {
-				continue
-			}
-			sc.taken[tok] = true
-			var sp spot
-			if sc.start.place(tok, sc.start.newest(tok), &sp); sp.found {
-				sc.open = append(sc.open, openRow{sp.entry, sp.file, sp.dek})
-			}
+	open := s.openRowsLocked()
+	s.mu.RUnlock()
+	for tok, row := range newestRows(open) {
+		sc.taken[tok] = true
+		// A delete that has come meanwhile counts too: then the item does not live
+		// throughout.
+		if row.Seq > sc.start.newest(tok) {
+			sc.open = append(sc.open, row)
 		}
 	}
 	return sc

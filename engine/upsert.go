@@ -44,21 +44,23 @@ func validateItems(items []Item) (dim uint32, err error) {
 	if len(items) > MaxIDs {
 		return 0, fmt.Errorf("%d items in a call, at most %d: %w", len(items), MaxIDs, ErrTooLarge)
 	}
-	record := 0
+	record, size := 0, 0
 	for i := range items {
 		it := &items[i]
 		if err := it.validate(i); err != nil {
 			return 0, err
 		}
 		record += placedSize(it)
+		size += it.size()
 		n := uint32(len(it.Vector))
 		if n != 0 && dim != 0 && n != dim {
 			return 0, fmt.Errorf("item %d: vector of %d dimensions in a call of %d: %w", i, n, dim, ErrDimension)
 		}
 		dim = max(dim, n)
 	}
-	if record > MaxUpsertRecord-4096 { // the rest is for the parts' headers
-		return 0, fmt.Errorf("%d items take %d bytes of log in one call, at most %d: %w", len(items), record, MaxUpsertRecord-4096, ErrTooLarge)
+	// Each chunk may begin a segment, and then a part of the record.
+	if record += placementHead + (size/chunkSize+1)*partHead; record > MaxUpsertRecord {
+		return 0, fmt.Errorf("%d items take %d bytes of log in one call, at most %d: %w", len(items), record, MaxUpsertRecord, ErrTooLarge)
 	}
 	return dim, nil
 }
@@ -145,8 +147,8 @@ func (u *upsert) settle(committed bool) {
 	for i := range u.placed.parts {
 		p := &u.placed.parts[i]
 		for k := range p.entries {
-			if !committed {
-				p.mem.displaced = append(p.mem.displaced, death(&p.entries[k]))
+			if !committed { // no record will ever speak of these rows
+				p.mem.space = append(p.mem.space, p.entries[k].Extent())
 			}
 		}
 	}

@@ -9,18 +9,24 @@ type Tombstone struct {
 	Seq   uint64
 }
 
-// All is the tombstones of every call that was added before, and of no part of
-// any other: ascending by token, one a token, with its newest sequence number.
-//
-// It waits for an Add that is running, takes the tables as they are in less
-// than a microsecond, and reads them while readers and writers go on. The first
-// Add that touches one of these tables afterwards copies it, at most once a
-// table and All.
-func (s *Set) All() []Tombstone {
-	views, n := s.snapshot()
-	out := make([]Tombstone, 0, n)
+// All is [Set.Snapshot] and [Snapshot.All] at once.
+func (s *Set) All() []Tombstone { return s.Snapshot().All() }
+
+// Snapshot is a set as it was at one moment.
+type Snapshot struct {
+	views *[shardCount]view
+	n     int
+}
+
+// All is the tombstones of every call that was added before the snapshot, and
+// of no part of any other: ascending by token, one a token, with its newest
+// sequence number. It reads the tables while readers and writers go on. The
+// first Add that touches one of them afterwards copies it, at most once a table
+// and snapshot.
+func (s Snapshot) All() []Tombstone {
+	out := make([]Tombstone, 0, s.n)
 	var scratch []crypto.Token
-	for _, v := range views {
+	for _, v := range s.views {
 		scratch = scratch[:0]
 		for i := range v.rows {
 			scratch = append(scratch, v.rows[i].token)
@@ -38,11 +44,13 @@ type view struct {
 	rows []row
 }
 
-// snapshot is the tables as they stand, which from now on change no more, and
-// how many tokens are in them.
-func (s *Set) snapshot() (views [shardCount]view, n int) {
+// Snapshot waits for an Add that is running and takes the tables as they are, in
+// less than a microsecond.
+func (s *Set) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var views [shardCount]view
+	n := 0
 	for i := range views {
 		if t := s.shards[i].Load(); t != nil {
 			used := s.mu.shards[i].used
@@ -51,5 +59,5 @@ func (s *Set) snapshot() (views [shardCount]view, n int) {
 		}
 	}
 	s.mu.snapshots++
-	return views, n
+	return Snapshot{&views, n}
 }
