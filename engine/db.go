@@ -148,6 +148,9 @@ func parseSegmentName(name string) (id crypto.SegmentID, ok bool) {
 // handle with a key reads the index's manifest and replays its log; others
 // share what it has read.
 func (db *DB) LoadIndex(ctx context.Context, name string, opts ...OpOption) (*Index, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	c, err := db.find(name)
 	if err != nil {
 		return nil, err

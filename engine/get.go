@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"oubliette/crypto"
 	"oubliette/segment"
@@ -25,13 +26,13 @@ func (ix *Index) Get(ctx context.Context, ids []string, fields Fields, opts ...O
 		return nil, err
 	}
 	defer c.leave()
-	if err := validateIDs(ids); err != nil {
+	if err := errors.Join(validateIDs(ids), fields.validate()); err != nil {
 		return nil, err
 	}
 	var out []Item
 	for len(ids) > 0 {
 		n := min(len(ids), getChunk)
-		if out, err = c.get(ctx, out, ids[:n], segment.Fields(fields&AllFields)); err != nil {
+		if out, err = c.get(ctx, out, ids[:n], segment.Fields(fields)); err != nil {
 			return nil, err
 		}
 		ids = ids[n:]

@@ -88,3 +88,11 @@ func validateIDs(ids []string) error {
 	}
 	return nil
 }
+
+// validate refuses bits that stand for no field.
+func (f Fields) validate() error {
+	if f&^AllFields != 0 {
+		return fmt.Errorf("fields %#x, there are %#x: %w", uint8(f), uint8(AllFields), ErrInvalid)
+	}
+	return nil
+}

@@ -59,7 +59,9 @@ func WithIndexKey(key Key) OpOption {
 
 func gather(opts []OpOption) (c callOptions) {
 	for _, o := range opts {
-		o(&c)
+		if o != nil {
+			o(&c)
+		}
 	}
 	return c
 }

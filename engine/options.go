@@ -26,8 +26,8 @@ type Options struct {
 	// upserted again or deleted. What maintenance does is synced all the same,
 	// and what was durable before stays so.
 	NoSync bool
-	// SegmentSize is when a segment is closed, in bytes; default 256 MiB, at
-	// least 64 KiB.
+	// SegmentSize is when a segment is closed, in bytes; default 256 MiB,
+	// allowed are 64 KiB to 64 GiB.
 	SegmentSize int64
 	// CacheSize bounds the opened index blocks kept in memory, in bytes;
 	// default 64 MiB.
@@ -36,8 +36,10 @@ type Options struct {
 	// applied at once, in bytes; at four times as much writers wait. Default
 	// 64 MiB, allowed are 64 KiB to 128 MiB.
 	MemoryLimit int64
-	// PurgeWithin is how long after a delete its bytes may stay on disk;
-	// default 10 s. Applying begins at half of it.
+	// PurgeWithin is how long after a delete its bytes may stay on disk, while a
+	// writer's keys are at hand; default 10 s, at least 1 ms. Applying begins at
+	// half of it at the latest. What it can be is up to the disk: the bytes that
+	// die within it have to be overwritten and synced in the other half.
 	PurgeWithin time.Duration
 	// EventListener is told what happens in the background. Its functions must
 	// not call the store.
@@ -81,6 +83,7 @@ const (
 	defaultCacheSize   = 64 << 20
 	defaultMemoryLimit = 64 << 20
 	defaultPurgeWithin = 10 * time.Second
+	minPurgeWithin     = time.Millisecond
 	minMemoryLimit     = 64 << 10
 	// maxMemoryLimit keeps what one apply commits within one batch: at four
 	// times as much, 15 million tombstones wait, whose extents take 240 MB.
@@ -140,8 +143,8 @@ func (o *Options) validate() error {
 	if o.MemoryLimit < minMemoryLimit || o.MemoryLimit > maxMemoryLimit {
 		bad("MemoryLimit %d, allowed are %d to %d", o.MemoryLimit, minMemoryLimit, maxMemoryLimit)
 	}
-	if o.PurgeWithin < 0 {
-		bad("PurgeWithin %v", o.PurgeWithin)
+	if o.PurgeWithin < minPurgeWithin {
+		bad("PurgeWithin %v, at least %v", o.PurgeWithin, minPurgeWithin)
 	}
 	return errors.Join(errs...)
 }

@@ -95,9 +95,10 @@ func TestReadsAnswerTheWantedFieldsAlone(t *testing.T) {
 				t.Errorf("fields %b: %d items", f, n)
 			}
 		}
-		// Bits that name no field do no harm.
-		if have := got(ix.Get(ctx, []string{"full"}, 0xff))(t); !equal(have[0], full) {
-			t.Errorf("all bits: %v", have)
+		_, err := ix.Get(ctx, []string{"full"}, 0xff)
+		wantError(t, err, engine.ErrInvalid, "0xff")
+		for _, err := range ix.Items(ctx, 0x10) {
+			wantError(t, err, engine.ErrInvalid, "0x10")
 		}
 	}
 	check(ix)

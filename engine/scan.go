@@ -34,11 +34,16 @@ func (ix *Index) IDs(ctx context.Context, opts ...OpOption) iter.Seq2[string, er
 func (ix *Index) Items(ctx context.Context, fields Fields, opts ...OpOption) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		c, err := ix.begin(ctx, opts, crypto.PermRead)
+		if err == nil {
+			if err = fields.validate(); err != nil {
+				c.leave()
+			}
+		}
 		if err != nil {
 			yield(Item{}, err)
 			return
 		}
-		sc := newScan(c, segment.Fields(fields&AllFields))
+		sc := newScan(c, segment.Fields(fields))
 		c.leave()
 		defer sc.start.release()
 		if err := sc.run(ctx, yield); err != nil {
