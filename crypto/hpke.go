@@ -43,6 +43,9 @@ func ParseReaderPublic(b []byte) (ReaderPublic, error) {
 // Bytes is the half's serialisation, 1,216 bytes.
 func (p ReaderPublic) Bytes() []byte { return p.k.Bytes() }
 
+// Hash names the half: SHA-256 of its serialisation.
+func (p ReaderPublic) Hash() Hash { return Sum(p.Bytes()) }
+
 // ReaderKey is the private half of a KEM key pair. crypto/hpke holds it in
 // expanded form and cannot wipe it: drop it to let the collector have it. The
 // zero value is no key, and opens nothing.

@@ -9,6 +9,7 @@ const (
 	labelDEKInfo   = "oubliette/dek/v1"
 	labelDEKCommit = "oubliette/dek-commitment/v1"
 	labelMapLink   = "oubliette/map-key-link/v1"
+	labelAnchor    = "oubliette/anchor/v1"
 )
 
 // Domain is the payload type of a signed statement: a signature made for one

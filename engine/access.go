@@ -9,11 +9,13 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"oubliette/crypto"
+	"oubliette/internal/meta"
 )
 
 // keyring is what a caller's key has opened: the keys of one principal of one
 // index in one epoch. It is immutable and shared.
 type keyring struct {
+	index  crypto.IndexID
 	user   crypto.UserID
 	perm   crypto.Permission
 	epoch  uint64
@@ -26,6 +28,9 @@ type keyring struct {
 // access unwraps keys, and remembers what it has unwrapped: opening a grant
 // costs a decapsulation, a look into the cache a MAC.
 type access struct {
+	meta     *meta.DB
+	readOnly bool
+
 	mu    sync.RWMutex  // held for reading while keys are unwrapped, for writing by wipe
 	over  bool          // wiped: nothing is unwrapped any more
 	salt  crypto.Secret // of this process: names keys in the cache without holding them
@@ -35,12 +40,12 @@ type access struct {
 // cachedKeys is how many unwrapped keyrings a store keeps.
 const cachedKeys = 1024
 
-func newAccess() *access {
+func newAccess(db *meta.DB, readOnly bool) *access {
 	c, err := lru.New[[sha256.Size]byte, *keyring](cachedKeys)
 	if err != nil {
 		panic("a cache of positive size: " + err.Error())
 	}
-	return &access{salt: crypto.NewSecret(), cache: c}
+	return &access{meta: db, readOnly: readOnly, salt: crypto.NewSecret(), cache: c}
 }
 
 // name is the cache's name of a caller: a MAC under this process's salt over
@@ -67,7 +72,10 @@ func (a *access) unwrap(c *catalogued, key Key, user UserID) (*keyring, error) {
 	if ring, ok := a.cache.Get(name); ok {
 		return ring, nil
 	}
-	ring, err := c.unwrapRoot(key)
+	ring, err := c.unwrap(key, user)
+	if err == nil {
+		err = a.anchor(c, key, user)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +90,17 @@ func (a *access) unwrap(c *catalogued, key Key, user UserID) (*keyring, error) {
 // shown by root's signing key, which the index key derives: a record that
 // somebody else signed verifies under another key and is not told apart from a
 // wrong index key.
-func (c *catalogued) unwrapRoot(key Key) (_ *keyring, err error) {
+func (c *catalogued) unwrapRoot(key Key) (*keyring, error) {
+	g, signer, err := c.rootGrant(key)
+	if err != nil {
+		return nil, err
+	}
+	defer g.Third.Wipe() // the reader key has what it needs of its seed
+	return c.rootRing(g, signer)
+}
+
+// rootGrant opens root's grant.
+func (c *catalogued) rootGrant(key Key) (g crypto.Grant, _ *crypto.Signer, err error) {
 	signer := crypto.RootSigner(key, c.id)
 	defer func() {
 		if err != nil {
@@ -91,25 +109,25 @@ func (c *catalogued) unwrapRoot(key Key) (_ *keyring, err error) {
 	}()
 	root, ok := c.record.User(crypto.UserID{})
 	if signer.Public() != c.record.Root || !ok || root.Sign != c.record.Root {
-		return nil, fmt.Errorf("index %q: %w", c.name, ErrWrongKey)
+		return g, nil, fmt.Errorf("index %q: %w", c.name, ErrWrongKey)
 	}
 	p, err := crypto.DerivePrincipal(key, c.id, crypto.UserID{})
 	if err != nil {
-		return nil, err
+		return g, nil, err
 	}
-	info := crypto.GrantInfo{Index: c.id, Epoch: c.record.Epoch, Kind: crypto.GrantRead}
-	g, err := crypto.OpenGrant(p, info, c.grants[grantKey{kind: crypto.GrantRead}])
-	if err != nil {
-		return nil, fmt.Errorf("index %q: root's grant: %w", c.name, ErrWrongKey)
-	}
-	defer g.Third.Wipe() // the reader key has what it needs of its seed
+	g, err = c.openGrant(p, crypto.GrantRead)
+	return g, signer, err
+}
+
+func (c *catalogued) rootRing(g crypto.Grant, signer *crypto.Signer) (*keyring, error) {
 	reader, err := crypto.NewReaderKey(g.Third)
 	if err != nil {
 		g.Wipe()
+		signer.Wipe()
 		return nil, err
 	}
 	return &keyring{
-		perm: crypto.PermRead | crypto.PermWrite, epoch: c.record.Epoch,
+		index: c.id, perm: crypto.PermRead | crypto.PermWrite, epoch: c.record.Epoch,
 		id: g.ID, mapKey: g.Map, reader: reader, signer: signer,
 	}, nil
 }
@@ -133,6 +151,15 @@ func (a *access) wipe() {
 	}
 	a.cache.Purge()
 	a.salt.Wipe()
+}
+
+// forget drops every keyring of an index's epoch. Calls that hold one go on.
+func (a *access) forget(epoch uint64, id crypto.IndexID) {
+	for _, name := range a.cache.Keys() {
+		if ring, ok := a.cache.Peek(name); ok && ring.index == id && ring.epoch <= epoch {
+			a.cache.Remove(name)
+		}
+	}
 }
 
 // allow tells whether the keyring may do what a call needs.

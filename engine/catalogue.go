@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -15,8 +16,12 @@ type catalogued struct {
 	name   string
 	id     crypto.IndexID
 	record *crypto.EpochRecord
+	sum    crypto.Hash // of the record, as stored
 	grants map[grantKey][]byte
-	err    error // why the index cannot be loaded
+	// past are the records of earlier epochs that are still there, by epoch:
+	// each is the predecessor that the next one names, or carries a succession.
+	past map[uint64]*crypto.EpochRecord
+	err  error // why the index cannot be loaded
 }
 
 type grantKey struct {
@@ -48,28 +53,35 @@ func loadCatalogue(db *meta.DB) (map[string]*catalogued, error) {
 
 func (c *catalogued) load(db *meta.DB) error {
 	path := fmt.Sprintf("epoch record of index %q", c.name)
+	c.past = make(map[uint64]*crypto.EpochRecord)
 	prefix := meta.EpochPrefix(c.id)
-	var raw []byte
-	var epoch uint64
+	var last *crypto.EpochRecord
+	var sum crypto.Hash
 	err := db.Scan(prefix, meta.PrefixEnd(prefix), func(key, value []byte) error {
-		_, epoch, _ = meta.ParseEpochKey(key) // 0, which no record has, where it is none
-		raw = append(raw[:0], value...)       // the last one is the newest
+		record, err := crypto.DecodeEpochRecord(value)
+		if err != nil {
+			return &fault.CorruptionError{Path: path, Err: err}
+		}
+		_, epoch, _ := meta.ParseEpochKey(key) // 0, which no record has, where it is none
+		if record.Index != c.id || record.Name != c.name || record.Epoch != epoch {
+			return fault.Corrupt(path, 0, "speaks of epoch %d of index %q (%s): %w", record.Epoch, record.Name, record.Index, fault.ErrDamaged)
+		}
+		if last != nil {
+			if record.Epoch == last.Epoch+1 && record.Previous != sum {
+				return fault.Corrupt(path, 0, "epoch %d does not follow the record of epoch %d that is here: %w", record.Epoch, last.Epoch, fault.ErrDamaged)
+			}
+			c.past[last.Epoch] = last
+		}
+		last, sum = record, crypto.Sum(value)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if raw == nil {
+	if last == nil {
 		return fault.Corrupt(path, 0, "is missing: %w", fault.ErrDamaged)
 	}
-	record, err := crypto.DecodeEpochRecord(raw)
-	if err != nil {
-		return &fault.CorruptionError{Path: path, Err: err}
-	}
-	if record.Index != c.id || record.Name != c.name || record.Epoch != epoch {
-		return fault.Corrupt(path, 0, "speaks of epoch %d of index %q (%s): %w", record.Epoch, record.Name, record.Index, fault.ErrDamaged)
-	}
-	c.record = record
+	c.record, c.sum = last, sum
 	return c.loadGrants(db)
 }
 
@@ -95,12 +107,57 @@ func (c *catalogued) loadGrants(db *meta.DB) error {
 	return nil
 }
 
-// writer is the key under which a user's signatures of an epoch verify.
+// writer is the key under which a user's signatures of the newest epoch verify.
+// What was signed in an earlier one counts only up to its end: the log was
+// applied and the manifest signed anew by root then, and of the segments' footers
+// those count that root has pinned (pinned).
 func (c *catalogued) writer(user crypto.UserID, epoch uint64) (crypto.VerifyKey, bool) {
 	if epoch != c.record.Epoch {
 		return crypto.VerifyKey{}, false
 	}
 	return c.record.Writer(user)
+}
+
+// footerWriter is writer for the footer of one segment.
+func (c *catalogued) footerWriter(id crypto.SegmentID, dek crypto.Hash) func(crypto.UserID, uint64) (crypto.VerifyKey, bool) {
+	return func(user crypto.UserID, epoch uint64) (crypto.VerifyKey, bool) {
+		past := c.past[epoch]
+		if epoch == c.record.Epoch || past == nil || !c.pinned(id, dek) {
+			return c.writer(user, epoch)
+		}
+		return past.Writer(user)
+	}
+}
+
+// pinned tells whether root has vouched for a segment when the newest epoch
+// began.
+func (c *catalogued) pinned(id crypto.SegmentID, dek crypto.Hash) bool {
+	pins := c.record.Pin.Segments
+	i, ok := slices.BinarySearchFunc(pins, id, func(p crypto.PinnedSegment, id crypto.SegmentID) int {
+		return bytes.Compare(p.ID[:], id[:])
+	})
+	return ok && pins[i].DEK == dek
+}
+
+// mapKeys are the map keys of the newest epoch and, by the links, of those
+// before it whose records are there.
+func (c *catalogued) mapKeys(newest crypto.Secret) (map[uint64]crypto.Secret, error) {
+	keys := map[uint64]crypto.Secret{c.record.Epoch: newest.Clone()}
+	for r := c.record; c.past[r.Epoch-1] != nil; r = c.past[r.Epoch-1] {
+		before, err := crypto.FollowMapKey(keys[r.Epoch], c.id, r.Epoch, r.MapLink)
+		if err != nil {
+			wipeAll(keys)
+			return nil, fault.Corrupt(fmt.Sprintf("epoch record of index %q", c.name), 0, "map key link of epoch %d: %w: %w", r.Epoch, err, fault.ErrDamaged)
+		}
+		keys[r.Epoch-1] = before
+	}
+	return keys, nil
+}
+
+func wipeAll(keys map[uint64]crypto.Secret) {
+	for _, k := range keys {
+		k.Wipe()
+	}
 }
 
 // ListIndexes answers the names of all indexes, sorted. It needs no key: names

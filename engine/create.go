@@ -33,7 +33,7 @@ func (db *DB) CreateIndex(ctx context.Context, name string, key Key, cfg IndexCo
 	if err != nil {
 		return nil, err
 	}
-	return db.handle(ctx, c, key)
+	return db.handle(ctx, c, key, UserID{})
 }
 
 func validateName(name string) error {
@@ -116,10 +116,11 @@ func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (*catalogued, *met
 	manifest := &compaction.Manifest{Index: id, Epoch: 1, Version: 1, Dimension: uint32(cfg.Dimension)}
 	batch := db.meta.NewBatch()
 	batch.Set(meta.CatalogueKey(name), id[:])
-	batch.Set(meta.EpochKey(id, 1), record.Sign(signer, nil))
+	raw := record.Sign(signer, nil)
+	batch.Set(meta.EpochKey(id, 1), raw)
 	batch.Set(meta.GrantKey(id, 1, crypto.UserID{}, byte(crypto.GrantRead)), grant)
 	batch.Set(meta.ManifestKey(id), manifest.Sign(signer))
-	c := &catalogued{name: name, id: id, record: record,
+	c := &catalogued{name: name, id: id, record: record, sum: crypto.Sum(raw),
 		grants: map[grantKey][]byte{{kind: crypto.GrantRead}: bytes.Clone(grant)}}
 	return c, batch, nil
 }
@@ -170,7 +171,7 @@ func (db *DB) dropIndex(c *catalogued) error {
 	batch := db.meta.NewBatch()
 	batch.Delete(meta.CatalogueKey(c.name))
 	batch.Delete(meta.ManifestKey(c.id))
-	for _, prefix := range [][]byte{meta.EpochPrefix(c.id), meta.GrantPrefix(c.id), meta.GroupPrefix(c.id), meta.DeadPrefix(c.id)} {
+	for _, prefix := range [][]byte{meta.EpochPrefix(c.id), meta.GrantPrefix(c.id), meta.GroupPrefix(c.id), meta.DeadPrefix(c.id), meta.AnchorPrefix(c.id)} {
 		batch.DeleteRange(prefix, meta.PrefixEnd(prefix))
 	}
 	doomed, err := db.filesOf(c)

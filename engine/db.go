@@ -30,7 +30,7 @@ type DB struct {
 	// It does not change after Open.
 	erased map[crypto.SegmentID]uint64
 	// waiting: the indexes whose log held deletes not applied yet when the store
-	// was opened. It does not change after Open.
+	// was opened and that root has not drained since; guarded by mu.
 	waiting map[crypto.IndexID]bool
 
 	mu struct { // guards what indexes there are; never held across I/O
@@ -93,7 +93,7 @@ func open(dir string, o *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{dir: dir, opts: o, meta: m, access: newAccess(), blocks: segment.NewBlockCache(o.CacheSize)}
+	db := &DB{dir: dir, opts: o, meta: m, access: newAccess(m, o.ReadOnly), blocks: segment.NewBlockCache(o.CacheSize)}
 	db.erased = make(map[crypto.SegmentID]uint64)
 	db.waiting = make(map[crypto.IndexID]bool)
 	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
@@ -144,7 +144,8 @@ func parseSegmentName(name string) (id crypto.SegmentID, ok bool) {
 }
 
 // LoadIndex answers a handle of an index. With WithIndexKey it is bound to that
-// key, which is checked now; without, every call has to bring one. The first
+// key (with WithUserID, a user's), which is checked now; without, every call has
+// to bring one. The first
 // handle with a key reads the index's manifest and replays its log; others
 // share what it has read.
 func (db *DB) LoadIndex(ctx context.Context, name string, opts ...OpOption) (*Index, error) {
@@ -156,10 +157,10 @@ func (db *DB) LoadIndex(ctx context.Context, name string, opts ...OpOption) (*In
 		return nil, err
 	}
 	o := gather(opts)
-	if o.given && o.key.IsZero() {
+	if (o.given || o.named) && o.key.IsZero() {
 		return nil, fmt.Errorf("index %q: %w", name, ErrKeyRequired)
 	}
-	return db.handle(ctx, c, o.key)
+	return db.handle(ctx, c, o.key, o.user)
 }
 
 // Close closes the store. It waits for calls under way, erases what has been

@@ -14,48 +14,48 @@ import (
 // concurrent use.
 type Index struct {
 	db     *DB
-	cat    *catalogued
-	bound  *keyring // nil: keyless
+	name   string
+	id     crypto.IndexID
+	key    Key // zero: keyless
+	user   UserID
+	bound  atomic.Pointer[bound]
 	closed atomic.Bool
+}
+
+// bound is what a handle's key opens in an epoch.
+type bound struct {
+	cat  *catalogued
+	ring *keyring
 }
 
 // handle answers a handle, with its key checked and the index read when there
 // is a key.
-func (db *DB) handle(ctx context.Context, c *catalogued, key Key) (*Index, error) {
-	ix := &Index{db: db, cat: c}
+func (db *DB) handle(ctx context.Context, c *catalogued, key Key, user UserID) (*Index, error) {
+	ix := &Index{db: db, name: c.name, id: c.id}
 	if key.IsZero() {
 		return ix, nil
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	ring, err := db.access.unwrap(c, key, UserID{})
+	ix.key, ix.user = key.Clone(), user
+	call, err := ix.begin(ctx, nil, 0)
 	if err != nil {
+		ix.key.Wipe()
 		return nil, err
 	}
-	s, err := db.state(c, ring)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.enter(ring); err != nil {
-		return nil, err
-	}
-	s.leave()
-	ix.bound = ring
+	call.leave()
 	return ix, nil
 }
 
 // Name is the name of the index.
-func (ix *Index) Name() string { return ix.cat.name }
+func (ix *Index) Name() string { return ix.name }
 
 // ID is the index's random id, which stays its own for good.
-func (ix *Index) ID() crypto.IndexID { return ix.cat.id }
+func (ix *Index) ID() crypto.IndexID { return ix.id }
 
 // Close closes the handle; calls under way end as they would. The index's
 // state stays with the store until that is closed.
 func (ix *Index) Close() error {
 	if ix.closed.Swap(true) {
-		return fmt.Errorf("index %q: handle: %w", ix.cat.name, ErrClosed)
+		return fmt.Errorf("index %q: handle: %w", ix.name, ErrClosed)
 	}
 	return nil
 }
@@ -67,25 +67,41 @@ type call struct {
 }
 
 // begin lets a call in: handle open, key at hand and right, permission there,
-// index read. The caller ends it with leave.
+// index read. The caller ends it with leave. A call that comes while root changes
+// the epoch waits, and goes on in the new one.
 func (ix *Index) begin(ctx context.Context, opts []OpOption, need crypto.Permission) (call, error) {
-	if ix.closed.Load() {
-		return call{}, fmt.Errorf("index %q: handle: %w", ix.cat.name, ErrClosed)
+	for {
+		if ix.closed.Load() {
+			return call{}, fmt.Errorf("index %q: handle: %w", ix.name, ErrClosed)
+		}
+		if err := ctx.Err(); err != nil {
+			return call{}, err
+		}
+		c, err := ix.enter(opts, need)
+		if !errors.Is(err, errEpochOver) {
+			return c, err
+		}
 	}
-	if err := ctx.Err(); err != nil {
+}
+
+// errEpochOver: the state is one of an epoch that is over. It never leaves the
+// engine.
+var errEpochOver = errors.New("the epoch is over")
+
+// enter is one attempt of begin.
+func (ix *Index) enter(opts []OpOption, need crypto.Permission) (call, error) {
+	cat, err := ix.current()
+	if err != nil {
 		return call{}, err
 	}
-	if _, err := ix.db.find(ix.cat.name); errors.Is(err, ErrClosed) {
-		return call{}, err
-	}
-	ring, err := ix.keyring(opts)
+	ring, err := ix.keyring(cat, opts)
 	if err != nil {
 		return call{}, err
 	}
 	if err := ring.allow(need); err != nil {
-		return call{}, err
+		return call{}, fmt.Errorf("index %q: %w", ix.name, err)
 	}
-	s, err := ix.db.state(ix.cat, ring)
+	s, err := ix.db.state(cat, ring)
 	if err != nil {
 		return call{}, err
 	}
@@ -95,20 +111,34 @@ func (ix *Index) begin(ctx context.Context, opts []OpOption, need crypto.Permiss
 	return call{state: s, ring: ring}, nil
 }
 
+// current is what is known of the index now. Another one that has been made under
+// its name is not it.
+func (ix *Index) current() (*catalogued, error) {
+	c, err := ix.db.find(ix.name)
+	if err == nil && c.id != ix.id {
+		return nil, fmt.Errorf("index %q: %w", ix.name, ErrIndexNotFound)
+	}
+	return c, err
+}
+
 // keyring is what the call's key opens: its own if it brings one, else the
 // handle's.
-func (ix *Index) keyring(opts []OpOption) (*keyring, error) {
+func (ix *Index) keyring(c *catalogued, opts []OpOption) (*keyring, error) {
 	o := gather(opts)
 	if o.key.IsZero() {
-		if ix.bound == nil || o.given {
-			return nil, fmt.Errorf("index %q: %w", ix.cat.name, ErrKeyRequired)
+		if ix.key.IsZero() || o.given || o.named {
+			return nil, fmt.Errorf("index %q: %w", ix.name, ErrKeyRequired)
 		}
-		return ix.bound, nil
+		if b := ix.bound.Load(); b != nil && b.cat == c {
+			return b.ring, nil
+		}
+		ring, err := ix.db.access.unwrap(c, ix.key, ix.user)
+		if err == nil {
+			ix.bound.Store(&bound{c, ring})
+		}
+		return ring, err
 	}
-	if ix.cat.err != nil {
-		return nil, ix.cat.err
-	}
-	return ix.db.access.unwrap(ix.cat, o.key, UserID{})
+	return ix.db.access.unwrap(c, o.key, o.user)
 }
 
 // beginWrite is begin for a call that changes something.

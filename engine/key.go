@@ -49,12 +49,20 @@ type OpOption func(*callOptions)
 type callOptions struct {
 	key   Key
 	given bool // by an option, zero or not
+	user  UserID
+	named bool // by an option, zero or not
 }
 
 // WithIndexKey uses key for this call instead of the handle's. The zero Key is
 // no key: the call answers ErrKeyRequired, also on a handle bound to one.
 func WithIndexKey(key Key) OpOption {
 	return func(c *callOptions) { c.key, c.given = key, true }
+}
+
+// WithUserID says whose key WithIndexKey brings; without it, root's. A user
+// needs its key beside it: alone it answers ErrKeyRequired.
+func WithUserID(user UserID) OpOption {
+	return func(c *callOptions) { c.user, c.named = user, true }
 }
 
 func gather(opts []OpOption) (c callOptions) {

@@ -75,6 +75,11 @@ func (s *state) load() error {
 }
 
 func (l *loader) read() (wal.Position, error) {
+	past, err := l.cat.mapKeys(l.mapKey)
+	if err != nil {
+		return wal.Position{}, err
+	}
+	l.past = past
 	m, err := l.db.readManifest(l.cat)
 	if err != nil {
 		return wal.Position{}, err
@@ -137,7 +142,7 @@ func (l *loader) segment(seg *compaction.Segment) error {
 		return err
 	}
 	if seg.Sealed {
-		table, err := segment.OpenTable(file, seg.Footer, l.mapKey, seg.DEK, l.cat.writer)
+		table, err := l.table(seg, file)
 		if err == nil && (table.DataEnd() != seg.DataEnd || table.Entries() != int(seg.Entries)) {
 			err = fault.Corrupt(path, int64(seg.Footer.Off), "figures are not the manifest's: %w", fault.ErrDamaged)
 		}
@@ -149,6 +154,19 @@ func (l *loader) segment(seg *compaction.Segment) error {
 		return nil
 	}
 	return l.openSegment(seg, path, file, dead)
+}
+
+// table opens a segment's index with the map key of the epoch in which it was
+// written.
+func (l *loader) table(seg *compaction.Segment, file *segment.File) (*segment.Table, error) {
+	key, ok := l.past[seg.Epoch]
+	if seg.Epoch == l.cat.record.Epoch {
+		key, ok = l.mapKey, true
+	}
+	if !ok {
+		return nil, fault.Corrupt(file.Path(), int64(seg.Footer.Off), "index of epoch %d, whose record is not there: %w", seg.Epoch, fault.ErrDamaged)
+	}
+	return segment.OpenTable(file, seg.Footer, key, seg.DEK, l.cat.footerWriter(seg.ID, seg.DEK))
 }
 
 func (l *loader) openSegment(seg *compaction.Segment, path string, file *segment.File, dead *compaction.Dead) error {

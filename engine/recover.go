@@ -34,6 +34,7 @@ const (
 //   - Dead extents are overwritten and synced. Their record still lists them, for
 //     it is a writer's to sign: until one has loaded the index, every Open does
 //     it again.
+//   - Header slots that a change of epoch has replaced are overwritten.
 //   - A folder of no index is removed when it is empty: CreateIndex made it and
 //     did not get to its batch, or DeleteIndex did not get to removing it.
 func (db *DB) recover() error {
@@ -64,6 +65,7 @@ func (db *DB) recover() error {
 	for _, c := range db.mu.catalogue {
 		if c.record != nil { // manifest and dead records need no grant
 			db.finishErasures(c)
+			db.finishEpoch(c)
 		}
 	}
 	return db.removeStrayDirs()
@@ -171,6 +173,18 @@ func (db *DB) finishErasures(c *catalogued) {
 		if err := db.finishErasure(c, &m.Segments[i]); err != nil {
 			db.opts.Logger.Warn("erasure not finished", "segment", m.Segments[i].ID, "err", err)
 		}
+	}
+}
+
+// finishEpoch overwrites the header slots of the epoch before, where a crash has
+// left them.
+func (db *DB) finishEpoch(c *catalogued) {
+	m, err := db.readManifest(c)
+	if err == nil {
+		err = db.eraseOldSlots(c, m)
+	}
+	if err != nil {
+		db.opts.Logger.Warn("header slots of the epoch before not erased", "index", c.id, "err", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"slices"
 
@@ -44,6 +45,7 @@ func (ix *Index) Items(ctx context.Context, fields Fields, opts ...OpOption) ite
 			return
 		}
 		sc := newScan(c, segment.Fields(fields))
+		sc.again = func() (call, error) { return ix.begin(ctx, opts, crypto.PermRead) }
 		c.leave()
 		defer sc.start.release()
 		if err := sc.run(ctx, yield); err != nil {
@@ -56,6 +58,7 @@ func (ix *Index) Items(ctx context.Context, fields Fields, opts ...OpOption) ite
 // view of the moment when it yields it.
 type scan struct {
 	call  call
+	again func() (call, error) // lets the caller in again, in another epoch
 	want  segment.Fields
 	start *view
 	since uint64                // the last sequence number at the start
@@ -152,7 +155,7 @@ func (sc *scan) step(ctx context.Context, e segment.Entry, seg *sealedSegment, s
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if err := sc.call.enter(nil); err != nil {
+	if err := sc.enter(); err != nil {
 		return false, err
 	}
 	content, ok, err := sc.resolve(e, seg, sp)
@@ -161,6 +164,21 @@ func (sc *scan) step(ctx context.Context, e segment.Entry, seg *sealedSegment, s
 		return err == nil, err
 	}
 	return yield(item(content), nil), nil
+}
+
+// enter lets the scan into the state, or, when root has begun another epoch
+// meanwhile, into the state of that one: what the scan began with is resolved
+// there like anything that has moved.
+func (sc *scan) enter() error {
+	err := sc.call.enter(nil)
+	if !errors.Is(err, errEpochOver) {
+		return err
+	}
+	c, err := sc.again()
+	if err == nil {
+		sc.call = c
+	}
+	return err
 }
 
 func (sc *scan) resolve(e segment.Entry, seg *sealedSegment, sp spot) (segment.Content, bool, error) {

@@ -18,7 +18,8 @@ import (
 type state struct {
 	db     *DB
 	cat    *catalogued
-	mapKey crypto.Secret
+	mapKey crypto.Secret            // of the newest epoch
+	past   map[uint64]crypto.Secret // of earlier epochs, for the indexes written then
 	tokens *crypto.Tokenizer
 	log    *wal.Log // nil when the store is open for reading only
 	work   *maintenance
@@ -58,6 +59,7 @@ type state struct {
 		cut       int64                // wrote at the last freeze
 		since     time.Time            // when the oldest change not yet applied was published; zero: none
 		keys      *keyring             // of the last caller who may write: maintenance's
+		reader    crypto.ReaderKey     // of the last caller who may read, for it as well
 		dim       dimension
 		waiting   chan struct{}      // closed and replaced when memory has been freed
 		doomed    []crypto.SegmentID // files that could not be destroyed yet
@@ -92,8 +94,11 @@ func (db *DB) state(c *catalogued, ring *keyring) (*state, error) {
 		db.mu.Unlock()
 		return nil, fmt.Errorf("store: %w", ErrClosed)
 	}
-	if db.mu.catalogue[c.name] != c {
+	if now := db.mu.catalogue[c.name]; now != c {
 		db.mu.Unlock()
+		if now != nil && now.id == c.id {
+			return nil, errEpochOver
+		}
 		return nil, fmt.Errorf("index %q: %w", c.name, ErrIndexNotFound)
 	}
 	s := db.mu.states[c.id]
@@ -138,15 +143,28 @@ func (s *state) enter(ring *keyring) error {
 		return err
 	}
 	s.ops.Add(1)
-	bring := ring != nil && ring.signer != nil && s.mu.keys != ring
+	bring := ring != nil && (ring.signer != nil && s.mu.keys != ring || s.mu.reader.IsZero() && !ring.reader.IsZero())
 	s.mu.RUnlock()
 	if bring {
-		s.mu.Lock()
-		s.mu.keys = ring
-		s.mu.Unlock()
-		s.work.wake()
+		s.bring(ring)
 	}
 	return nil
+}
+
+// bring leaves a caller's keys for maintenance: whoever writes lets it place and
+// overwrite, and with whoever reads it moves rows as well.
+func (s *state) bring(ring *keyring) {
+	s.mu.Lock()
+	if s.mu.reader.IsZero() {
+		s.mu.reader = ring.reader
+	}
+	if ring.signer != nil {
+		s.mu.keys = ring
+	}
+	s.mu.Unlock()
+	if ring.signer != nil {
+		s.work.wake()
+	}
 }
 
 func (s *state) leave() {
@@ -211,11 +229,19 @@ func (s *state) drop() {
 	}
 	v.release()
 	s.mapKey.Wipe()
+	wipeAll(s.past)
 }
 
-// keys are a writer's keys for maintenance; nil when none has come yet.
+// keys are a writer's keys for maintenance, with a reader's if one has come; nil
+// when no writer has come yet.
 func (s *state) keys() *keyring {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.mu.keys
+	k := s.mu.keys
+	if k != nil && k.reader.IsZero() && !s.mu.reader.IsZero() {
+		both := *k
+		both.reader = s.mu.reader
+		return &both
+	}
+	return k
 }

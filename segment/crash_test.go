@@ -232,7 +232,7 @@ func TestSegmentOpensUnderOneEpochAfterACrashInReseal(t *testing.T) {
 	next := newStore(t, mem).reader
 	file := s.open(t, commit)
 	for _, fs := range crashPoints(t, rng, mem, func(fs vfs.FS) {
-		if _, err := file.Reseal(fs, s.reader, commit, s.id.Epoch+1, next.Public()); err != nil {
+		if err := file.Reseal(fs, s.reader, commit, s.id.Epoch+1, next.Public()); err != nil {
 			t.Fatal(err)
 		}
 	}) {

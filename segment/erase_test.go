@@ -280,37 +280,35 @@ func TestResealMovesASegmentToANewEpoch(t *testing.T) {
 	c := writeClosed(t, s, someContent(seeded(t), 5))
 	next := newStore(t, s.fs)
 	f := s.open(t, c.in.DEK)
-	if _, err := f.Reseal(s.fs, s.reader, c.in.DEK, s.id.Epoch, next.reader.Public()); err == nil {
+	if err := f.Reseal(s.fs, s.reader, c.in.DEK, s.id.Epoch, next.reader.Public()); err == nil {
 		t.Error("resealed to the same epoch")
 	}
-	_, err := f.Reseal(s.fs, next.reader, c.in.DEK, s.id.Epoch+1, next.reader.Public())
+	err := f.Reseal(s.fs, next.reader, c.in.DEK, s.id.Epoch+1, next.reader.Public())
 	wantCorrupt(t, "reseal with a key that does not open", err)
-	if err := EraseSlot(s.fs, s.path, s.id.Segment, slotExtent(0)); err == nil {
+	before, after := s.reader.Public().Hash(), next.reader.Public().Hash()
+	erase := func(id crypto.SegmentID, reader crypto.Hash) bool {
+		t.Helper()
+		erased, err := EraseOldSlot(s.fs, s.path, id, reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return erased
+	}
+	if erase(s.id.Segment, before) || erase(s.id.Segment, after) {
 		t.Fatal("the only slot was erased")
 	}
-	old, err := f.Reseal(s.fs, s.reader, c.in.DEK, s.id.Epoch+1, next.reader.Public())
-	if err != nil || old != slotExtent(0) {
-		t.Fatalf("old slot %+v, %v", old, err)
+	if err := f.Reseal(s.fs, s.reader, c.in.DEK, s.id.Epoch+1, next.reader.Public()); err != nil {
+		t.Fatal(err)
 	}
 	if f.Epoch() != s.id.Epoch+1 {
 		t.Errorf("epoch %d", f.Epoch())
 	}
 	s.open(t, c.in.DEK) // both open until the old slot goes
-	if err := EraseSlot(s.fs, s.path, s.id.Segment, slotExtent(1)); err == nil {
-		t.Fatal("the newer slot was erased")
+	if erase(crypto.NewSegmentID(), after) || erase(s.id.Segment, crypto.Hash{}) {
+		t.Fatal("erased for another segment or another reader")
 	}
-	for _, bad := range []Extent{{1, HeaderSlotSize}, {0, DataStart}, {DataStart, HeaderSlotSize}, {0, 1}} {
-		if err := EraseSlot(s.fs, s.path, s.id.Segment, bad); err == nil {
-			t.Fatalf("%+v was taken for a slot", bad)
-		}
-	}
-	if err := EraseSlot(s.fs, s.path, crypto.NewSegmentID(), old); err == nil {
-		t.Fatal("another segment's slot was erased")
-	}
-	for range 2 { // finishing it again does no harm
-		if err := EraseSlot(s.fs, s.path, s.id.Segment, old); err != nil {
-			t.Fatal(err)
-		}
+	if !erase(s.id.Segment, after) || erase(s.id.Segment, after) {
+		t.Fatal("the old slot is erased once")
 	}
 	if err := f.Refresh(); err != nil {
 		t.Fatal(err)
@@ -331,7 +329,10 @@ func TestResealMovesASegmentToANewEpoch(t *testing.T) {
 		t.Error(err)
 	}
 	// And back into the first slot.
-	if old, err = f.Reseal(s.fs, next.reader, c.in.DEK, s.id.Epoch+2, s.reader.Public()); err != nil || old != slotExtent(1) {
-		t.Fatalf("old slot %+v, %v", old, err)
+	if err := f.Reseal(s.fs, next.reader, c.in.DEK, s.id.Epoch+2, s.reader.Public()); err != nil {
+		t.Fatal(err)
+	}
+	if !erase(s.id.Segment, before) || f.Refresh() != nil || f.Epoch() != s.id.Epoch+2 {
+		t.Errorf("epoch %d after another reseal", f.Epoch())
 	}
 }

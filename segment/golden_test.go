@@ -46,12 +46,13 @@ func fixedEntry() Entry {
 }
 
 func TestGoldenHeaderSlot(t *testing.T) {
-	s := slot{id: fixedIdentity(), sealed: count(make([]byte, crypto.SealedDEKSize), 0)}
+	s := slot{id: fixedIdentity(), reader: crypto.Sum([]byte("a reader key")), sealed: count(make([]byte, crypto.SealedDEKSize), 0)}
 	golden.Check(t, page, "header slot", s.encode(), []golden.Field{
 		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "index id", Size: 16},
-		{Name: "segment id", Size: 16}, {Name: "epoch", Size: 8}, {Name: "length of sealed data key", Size: 4},
+		{Name: "segment id", Size: 16}, {Name: "epoch", Size: 8},
+		{Name: "SHA-256 of the reader key", Size: 32}, {Name: "length of sealed data key", Size: 4},
 		{Name: "sealed data key", Size: crypto.SealedDEKSize},
-		{Name: "zeros", Size: HeaderSlotSize - 54 - crypto.SealedDEKSize - 4}, {Name: "CRC-32C of all before", Size: 4},
+		{Name: "zeros", Size: HeaderSlotSize - 86 - crypto.SealedDEKSize - 4}, {Name: "CRC-32C of all before", Size: 4},
 	})
 }
 
@@ -120,7 +121,7 @@ func TestGoldenFilter(t *testing.T) {
 // TestGoldenSealedIndex writes the whole index of a segment of one row.
 func TestGoldenSealedIndex(t *testing.T) {
 	fs := vfs.NewMem()
-	s := slot{id: fixedIdentity(), sealed: count(make([]byte, crypto.SealedDEKSize), 0)}
+	s := slot{id: fixedIdentity(), reader: crypto.Sum([]byte("a reader key")), sealed: count(make([]byte, crypto.SealedDEKSize), 0)}
 	writeFile(t, fs, "f", append(s.encode(), make([]byte, HeaderSlotSize)...))
 	x := fixedEntry()
 	in := IndexInput{ID: s.id, Rows: 6, DataEnd: x.Extent().End(), Entries: []Entry{x}}

@@ -35,14 +35,19 @@ func (id Identity) dekInfo() crypto.DEKInfo {
 	return crypto.DEKInfo{Index: id.Index, Segment: id.Segment, Epoch: id.Epoch}
 }
 
-// slot is one header slot: a data key sealed to one epoch's reader key.
+// slot is one header slot: a data key sealed to one epoch's reader key. That key
+// is named by its hash: so whoever has no key can tell the slot that counts,
+// which seals to the reader key of the newest epoch record, from one that an
+// epoch's change has replaced or has never got to.
 type slot struct {
 	id     Identity
-	sealed []byte // SealedDEKSize bytes
+	reader crypto.Hash // of the reader key's public half
+	sealed []byte      // SealedDEKSize bytes
 }
 
 // encode lays the slot out: magic 8, version u16, index 16, segment 16, epoch
-// u64, sealed DEK blob, zeros, CRC-32C of all before it u32.
+// u64, hash of the reader key 32, sealed DEK blob, zeros, CRC-32C of all before
+// it u32.
 func (s slot) encode() []byte {
 	e := codec.Encoder{B: make([]byte, 0, HeaderSlotSize)}
 	e.Raw([]byte(headerMagic))
@@ -50,6 +55,7 @@ func (s slot) encode() []byte {
 	e.Raw(s.id.Index[:])
 	e.Raw(s.id.Segment[:])
 	e.U64(s.id.Epoch)
+	e.Raw(s.reader[:])
 	e.Blob(s.sealed)
 	b := e.B[:HeaderSlotSize]
 	clear(b[len(e.B):])
@@ -87,6 +93,7 @@ func slotFields(d *codec.Decoder) (s slot, err error) {
 	d.Copy(s.id.Index[:])
 	d.Copy(s.id.Segment[:])
 	s.id.Epoch = d.U64()
+	d.Copy(s.reader[:])
 	s.sealed = bytes.Clone(d.Blob(crypto.SealedDEKSize))
 	if d.Err() == nil && len(s.sealed) != crypto.SealedDEKSize {
 		d.Fail("sealed key of %d bytes, not %d", len(s.sealed), crypto.SealedDEKSize)

@@ -33,8 +33,8 @@ func TestHeaderErrorsTellForeignNewerDamagedApart(t *testing.T) {
 		"damaged":         {func(b []byte) { b[100] ^= 1 }, fault.ErrDamaged},
 		"checksum":        {func(b []byte) { b[HeaderSlotSize-1] ^= 1 }, fault.ErrDamaged},
 		"padding":         {func(b []byte) { b[HeaderSlotSize-5] = 1; resum(b) }, fault.ErrDamaged},
-		"long key":        {func(b []byte) { b[51] = 0xff; resum(b) }, fault.ErrDamaged},
-		"short key":       {func(b []byte) { b[50]--; resum(b) }, fault.ErrDamaged},
+		"long key":        {func(b []byte) { b[83] = 0xff; resum(b) }, fault.ErrDamaged},
+		"short key":       {func(b []byte) { b[82]--; resum(b) }, fault.ErrDamaged},
 		"another segment": {func(b []byte) { b[30] ^= 1; resum(b) }, fault.ErrForeign},
 		"another index":   {func(b []byte) { b[12] ^= 1; resum(b) }, fault.ErrForeign},
 	}

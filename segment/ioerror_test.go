@@ -227,9 +227,9 @@ func TestFailedResealKeepsTheOldSlot(t *testing.T) {
 		finish(t, w)
 		file := s.open(t, commit)
 		next := newStore(t, mem).reader
-		old, err := file.Reseal(fs, s.reader, commit, s.id.Epoch+1, next.Public())
+		err := file.Reseal(fs, s.reader, commit, s.id.Epoch+1, next.Public())
 		if err == nil {
-			err = EraseSlot(fs, s.path, s.id.Segment, old)
+			_, err = EraseOldSlot(fs, s.path, s.id.Segment, next.Public().Hash())
 		} else {
 			s.open(t, commit) // still opens under the old epoch
 		}

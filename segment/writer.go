@@ -61,7 +61,7 @@ func Create(fs vfs.FS, path string, id Identity, reader crypto.ReaderPublic) (*W
 	if err != nil {
 		return nil, fmt.Errorf("create segment %s: seal the data key: %w", path, err)
 	}
-	s := slot{id: id, sealed: sealed}
+	s := slot{id: id, reader: reader.Hash(), sealed: sealed}
 	h, err := createFile(fs, path, s)
 	if err != nil {
 		return nil, fmt.Errorf("create segment: %w", err)

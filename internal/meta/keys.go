@@ -10,6 +10,7 @@ import (
 // The key space, docs/format/keys.md: one byte says what a record is, ids follow
 // as they are, numbers in eight bytes big-endian so that keys sort by them.
 const (
+	tagAnchor    = 'a'
 	tagCatalogue = 'c'
 	tagDead      = 'd'
 	tagEpoch     = 'e'
@@ -48,6 +49,14 @@ func GrantKey(index crypto.IndexID, epoch uint64, user crypto.UserID, kind byte)
 
 // GrantPrefix begins the keys of an index's grants, 17 bytes.
 func GrantPrefix(index crypto.IndexID) []byte { return prefix(tagGrant, index) }
+
+// AnchorKey is the key of a user's anchor, 33 bytes.
+func AnchorKey(index crypto.IndexID, user crypto.UserID) []byte {
+	return append(slices.Grow(prefix(tagAnchor, index), idSize), user[:]...)
+}
+
+// AnchorPrefix begins the keys of an index's anchors, 17 bytes.
+func AnchorPrefix(index crypto.IndexID) []byte { return prefix(tagAnchor, index) }
 
 // ManifestKey is the key of an index's manifest, 17 bytes.
 func ManifestKey(index crypto.IndexID) []byte { return prefix(tagManifest, index) }

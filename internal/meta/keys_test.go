@@ -27,6 +27,7 @@ func TestKeysAreAsDocumented(t *testing.T) {
 		key    []byte
 		fields []golden.Field
 	}{
+		{"anchor", AnchorKey(index, user), []golden.Field{tag, idx, {Name: "user id", Size: 16}}},
 		{"catalogue", CatalogueKey("docs"), []golden.Field{tag, {Name: "name", Size: 4}}},
 		{"dead", DeadKey(index, segment), []golden.Field{tag, idx, seg}},
 		{"epoch", EpochKey(index, 258), []golden.Field{tag, idx, epoch}},
@@ -73,7 +74,7 @@ func TestPrefixesHoldTheirKeysAlone(t *testing.T) {
 	keys := func(i crypto.IndexID) [][]byte {
 		return [][]byte{
 			CatalogueKey("docs"), EpochKey(i, 7), GrantKey(i, 7, user, 1), ManifestKey(i),
-			GroupKey(i, 7), SegmentKey(i, segment), DeadKey(i, segment),
+			GroupKey(i, 7), SegmentKey(i, segment), DeadKey(i, segment), AnchorKey(i, user),
 		}
 	}
 	all := slices.Concat(keys(index), keys(next), keys(other))
@@ -89,6 +90,7 @@ func TestPrefixesHoldTheirKeysAlone(t *testing.T) {
 		{"segments", SegmentPrefix(index), [][]byte{SegmentKey(index, segment)}},
 		{"every segment", AllSegmentsPrefix(), [][]byte{SegmentKey(other, segment), SegmentKey(next, segment), SegmentKey(index, segment)}},
 		{"dead", DeadPrefix(index), [][]byte{DeadKey(index, segment)}},
+		{"anchors", AnchorPrefix(index), [][]byte{AnchorKey(index, user)}},
 	} {
 		end := PrefixEnd(c.prefix)
 		var got [][]byte
