@@ -36,8 +36,8 @@
 // # What it costs
 //
 // Up to 64 MiB of memtable and the cache at rest, with more memtables (at most
-// 256 MiB) while the disk falls behind. Pebble reserves 70 MiB of disk for each
-// file of its log and keeps up to five old ones for reuse.
+// 256 MiB) while the disk falls behind. A file of the log has up to 2 MiB written
+// ahead of it (on Linux); Pebble keeps up to five old ones for reuse.
 //
 // # Limits
 //
