@@ -21,6 +21,23 @@
 //   - An I/O error never ends the process. A failure of the log makes every
 //     later write answer ErrFailed until the store is opened again; reads go on.
 //
+// # Who may what
+//
+// The index key is root's: it may everything. Root lets users in, each with a key
+// of its own and a permission to read, to write, or both ([Index.CreateUserKeys]);
+// a call says whose key it brings with [WithIndexKey] and [WithUserID]. Permissions
+// are not flags: who may not read has no key that opens a row, and who may not
+// write has none whose signature is accepted. Taking a user out, or giving root a
+// new key, begins a new epoch: keys are drawn anew and what the old ones opened is
+// overwritten ([Index.DeleteUserKeys], [Index.RotateKey]).
+//
+// Placing and overwriting what is dead needs the keys of somebody who may write,
+// moving rows those of somebody who may read as well. An index keeps, for that
+// alone, the keys of the last caller of each kind until the store is closed, also
+// of calls through a keyless handle. Where no writer has come yet a delete from
+// before stays hidden and waits: EventListener.Waiting, Metrics and Close say so.
+// An erasure that has been placed is finished by Open, without a key.
+//
 // # How it is built
 //
 // Item bytes live in segment files alone (package segment). The log (package

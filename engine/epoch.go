@@ -112,7 +112,7 @@ func (n *newEpoch) drain() error {
 	delete(n.db.waiting, n.cat.id) // nothing waits any more
 	n.db.mu.Unlock()
 	if len(s.mu.view.open) > 0 || s.mu.view.tombs[0].Len() > 0 || len(s.mu.view.tombs) > 1 {
-		panic("a state that has finished has segments without an index, or deletes to apply")
+		return fmt.Errorf("index %q: segments without an index or deletes not applied are left: %w", n.cat.name, ErrFailed)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"oubliette/crypto"
@@ -16,10 +17,13 @@ type Index struct {
 	db     *DB
 	name   string
 	id     crypto.IndexID
-	key    Key // zero: keyless
+	keyed  bool
 	user   UserID
-	bound  atomic.Pointer[bound]
+	bound  atomic.Pointer[bound] // what key has opened last
 	closed atomic.Bool
+
+	keyMu sync.RWMutex // held while key is in use, for writing to wipe it
+	key   Key          // zero: keyless
 }
 
 // bound is what a handle's key opens in an epoch.
@@ -35,7 +39,7 @@ func (db *DB) handle(ctx context.Context, c *catalogued, key Key, user UserID) (
 	if key.IsZero() {
 		return ix, nil
 	}
-	ix.key, ix.user = key.Clone(), user
+	ix.key, ix.keyed, ix.user = key.Clone(), true, user
 	call, err := ix.begin(ctx, nil, 0)
 	if err != nil {
 		ix.key.Wipe()
@@ -57,6 +61,10 @@ func (ix *Index) Close() error {
 	if ix.closed.Swap(true) {
 		return fmt.Errorf("index %q: handle: %w", ix.name, ErrClosed)
 	}
+	ix.keyMu.Lock()
+	defer ix.keyMu.Unlock()
+	ix.key.Wipe()
+	ix.bound.Store(nil)
 	return nil
 }
 
@@ -126,19 +134,29 @@ func (ix *Index) current() (*catalogued, error) {
 func (ix *Index) keyring(c *catalogued, opts []OpOption) (*keyring, error) {
 	o := gather(opts)
 	if o.key.IsZero() {
-		if ix.key.IsZero() || o.given || o.named {
+		if !ix.keyed || o.given || o.named {
 			return nil, fmt.Errorf("index %q: %w", ix.name, ErrKeyRequired)
 		}
 		if b := ix.bound.Load(); b != nil && b.cat == c {
 			return b.ring, nil
 		}
-		ring, err := ix.db.access.unwrap(c, ix.key, ix.user)
-		if err == nil {
-			ix.bound.Store(&bound{c, ring})
-		}
-		return ring, err
+		return ix.unwrap(c)
 	}
 	return ix.db.access.unwrap(c, o.key, o.user)
+}
+
+// unwrap opens the handle's keys in an epoch that it has not been used in yet.
+func (ix *Index) unwrap(c *catalogued) (*keyring, error) {
+	ix.keyMu.RLock()
+	defer ix.keyMu.RUnlock()
+	if ix.key.IsZero() {
+		return nil, fmt.Errorf("index %q: handle: %w", ix.name, ErrClosed)
+	}
+	ring, err := ix.db.access.unwrap(c, ix.key, ix.user)
+	if err == nil {
+		ix.bound.Store(&bound{c, ring})
+	}
+	return ring, err
 }
 
 // beginWrite is begin for a call that changes something.

@@ -27,6 +27,8 @@ type maintenance struct {
 	moving *moving // the rewrite under way, nil when there is none
 	more   bool    // there is something to rewrite
 
+	waits bool // it has been told that what is due waits for a writer's key
+
 	failures int       // turns in a row that have failed to apply, erase or seal
 	retryAt  time.Time // no turn before then
 }
@@ -115,8 +117,10 @@ func (m *maintenance) next() time.Duration {
 	since, keys := m.s.mu.since, m.s.mu.keys
 	m.s.mu.RUnlock()
 	switch err := m.lastError(); {
-	case keys == nil || errors.Is(err, ErrFailed):
+	case errors.Is(err, ErrFailed), keys == nil && (since.IsZero() || m.waits):
 		return idle // until somebody wakes it, or for good
+	case keys == nil:
+		return max(0, m.s.db.opts.PurgeWithin/2-time.Since(since))
 	case err != nil:
 		return max(0, time.Until(m.retryAt))
 	case m.pending || m.more:
@@ -143,7 +147,11 @@ func (m *maintenance) due(share float64) bool {
 // what is deleted stays hidden and waits.
 func (m *maintenance) turn() {
 	ring := m.s.keys()
-	if ring == nil || time.Now().Before(m.retryAt) {
+	if ring == nil {
+		m.tellWaiting()
+		return
+	}
+	if m.waits = false; time.Now().Before(m.retryAt) {
 		return
 	}
 	err := m.work(ring)
@@ -160,6 +168,18 @@ func (m *maintenance) turn() {
 	m.s.freedLocked() // who waits for memory has to be told
 	m.s.mu.Unlock()
 	m.tell("maintenance", err)
+}
+
+// tellWaiting says once that what is due waits for a writer's key.
+func (m *maintenance) tellWaiting() {
+	if m.waits || !m.due(0.5) {
+		return
+	}
+	m.waits = true
+	m.s.db.opts.Logger.Warn("an erasure waits for a writer's key", "index", m.s.cat.id)
+	if f := m.s.db.opts.EventListener.Waiting; f != nil {
+		f(m.s.cat.id.String())
+	}
 }
 
 // work is a turn. Erasing comes first; what is left undone by an error does not

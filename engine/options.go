@@ -57,6 +57,7 @@ type EventListener struct {
 	Rewritten func(RewriteInfo)          // live rows have moved to a new segment
 	Sealed    func(segment string)       // a segment has got its index
 	Stalled   func(index string)         // writers wait for memory
+	Waiting   func(index string)         // an erasure is due and waits for a writer's key
 	Failed    func(op string, err error) // a background step failed; it is tried again
 }
 
