@@ -134,6 +134,7 @@ func (m *maintenance) apply(ring *keyring) error {
 	}
 	defer f.v.release()
 	found := s.findDeaths(f)
+	s.recut(f)
 	if err := s.installDeaths(ring, f, found); err != nil {
 		s.thaw(f, false)
 		return errors.Join(found.err, err)
@@ -261,6 +262,22 @@ func (e *edit) bury(cur *view, f *frozen, found *deaths) (open []openSegment, se
 		}
 	}
 	return open, sealed, changed, nil
+}
+
+// recut adds what has been displaced while the apply was looking: a row that a
+// frozen tombstone deletes is not found in its memtable any more when its id has
+// been upserted again meanwhile.
+func (s *state) recut(f *frozen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.mu.view.open {
+		m := o.mem
+		if len(m.displaced)+len(m.space) > 0 {
+			d := f.by[m]
+			f.by[m] = displaced{append(d.rows, m.displaced...), append(d.space, m.space...)}
+			m.displaced, m.space = nil, nil
+		}
+	}
 }
 
 // deadRows is how many rows of the segments are dead.

@@ -164,20 +164,22 @@ func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
 	if s != nil {
 		s.shut(fmt.Errorf("index %q: %w", name, ErrIndexNotFound))
 	}
-	return db.dropIndex(c)
+	doomed, err := db.filesOf(c)
+	if err != nil { // nothing has been changed: the index is there for the next call
+		db.mu.Lock()
+		db.mu.catalogue[name] = c
+		db.mu.Unlock()
+		return err
+	}
+	return db.dropIndex(c, doomed)
 }
 
-func (db *DB) dropIndex(c *catalogued) error {
+func (db *DB) dropIndex(c *catalogued, doomed []crypto.SegmentID) error {
 	batch := db.meta.NewBatch()
 	batch.Delete(meta.CatalogueKey(c.name))
 	batch.Delete(meta.ManifestKey(c.id))
 	for _, prefix := range [][]byte{meta.EpochPrefix(c.id), meta.GrantPrefix(c.id), meta.GroupPrefix(c.id), meta.DeadPrefix(c.id), meta.AnchorPrefix(c.id)} {
 		batch.DeleteRange(prefix, meta.PrefixEnd(prefix))
-	}
-	doomed, err := db.filesOf(c)
-	if err != nil {
-		batch.Close()
-		return err
 	}
 	for _, id := range doomed {
 		batch.Set(meta.SegmentKey(c.id, id), []byte{segmentDoomed})

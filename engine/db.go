@@ -32,6 +32,9 @@ type DB struct {
 	// waiting: the indexes whose log held deletes not applied yet when the store
 	// was opened and that root has not drained since; guarded by mu.
 	waiting map[crypto.IndexID]bool
+	// unerased: why Open could not overwrite what an index's dead records list;
+	// guarded by mu after Open.
+	unerased map[crypto.IndexID]error
 
 	mu struct { // guards what indexes there are; never held across I/O
 		sync.Mutex
@@ -96,6 +99,7 @@ func open(dir string, o *Options) (*DB, error) {
 	db := &DB{dir: dir, opts: o, meta: m, access: newAccess(m, o.ReadOnly), blocks: segment.NewBlockCache(o.CacheSize)}
 	db.erased = make(map[crypto.SegmentID]uint64)
 	db.waiting = make(map[crypto.IndexID]bool)
+	db.unerased = make(map[crypto.IndexID]error)
 	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
 	db.mu.states = make(map[crypto.IndexID]*state)
 	err = db.checkClean()
@@ -171,7 +175,7 @@ func (db *DB) LoadIndex(ctx context.Context, name string, opts ...OpOption) (*In
 func (db *DB) Close() error {
 	db.adminMu.Lock() // no index is being made or deleted
 	defer db.adminMu.Unlock()
-	waiting := db.waitingIndexes()
+	waiting, unerased := db.waitingIndexes()
 	db.mu.Lock()
 	if db.mu.closed {
 		db.mu.Unlock()
@@ -185,7 +189,7 @@ func (db *DB) Close() error {
 	var pending PendingError
 	var errs []error
 	if !db.opts.ReadOnly {
-		pending.Indexes = waiting
+		pending.Indexes, pending.Err = waiting, unerased
 	}
 	for _, s := range states {
 		err := s.close()

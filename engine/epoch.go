@@ -79,42 +79,52 @@ func (ix *Index) changeEpoch(ctx context.Context, rootKey Key, change func(*newE
 	if changes, err := change(n); err != nil || !changes {
 		return err
 	}
-	if err := n.drain(); err != nil {
+	done, err := n.drain()
+	if err != nil {
 		return err
 	}
+	defer done() // calls wait until the catalogue has the new epoch, or the change has failed
 	return n.commit()
 }
 
 // drain ends the old epoch's state. Whatever becomes of the change, the next
 // call reads the index from disk.
-func (n *newEpoch) drain() error {
+func (n *newEpoch) drain() (done func(), err error) {
 	s, err := n.db.state(n.cat, n.root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.loading.Lock()
-	defer s.loading.Unlock()
+	done = func() {
+		n.db.forget(s)
+		s.loading.Unlock()
+	}
+	defer func() {
+		if err != nil {
+			done()
+		}
+	}()
 	if s.over != nil {
-		return s.over
+		return nil, s.over
 	}
 	s.over = errEpochOver
 	s.end(errEpochOver)
-	defer n.db.forget(s)
 	defer s.drop()
 	s.mu.Lock()
 	s.mu.keys = n.root
 	s.mu.Unlock()
 	if err := s.work.finish(context.Background()); err != nil {
-		return fmt.Errorf("index %q: before another epoch: %w", n.cat.name, err)
+		return nil, fmt.Errorf("index %q: before another epoch: %w", n.cat.name, err)
 	}
 	n.manifest, n.at, n.sessions, n.dimension = s.manifest, s.mu.published, s.mu.sessions, s.mu.dim.value
 	n.db.mu.Lock()
 	delete(n.db.waiting, n.cat.id) // nothing waits any more
+	delete(n.db.unerased, n.cat.id)
 	n.db.mu.Unlock()
 	if len(s.mu.view.open) > 0 || s.mu.view.tombs[0].Len() > 0 || len(s.mu.view.tombs) > 1 {
-		return fmt.Errorf("index %q: segments without an index or deletes not applied are left: %w", n.cat.name, ErrFailed)
+		return nil, fmt.Errorf("index %q: segments without an index or deletes not applied are left: %w", n.cat.name, ErrFailed)
 	}
-	return nil
+	return done, nil
 }
 
 // commit writes the new epoch and ends what is left of the old one.

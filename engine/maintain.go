@@ -202,9 +202,7 @@ func (m *maintenance) work(ring *keyring) error {
 	if m.pending && errors.Join(errs...) == nil {
 		errs = append(errs, m.erase(ring)) // sealing applies first
 	}
-	if err := m.destroyDoomed(); err != nil {
-		m.tell("destroy", err) // the next turn tries again; nothing waits for it
-	}
+	errs = append(errs, m.destroyDoomed()) // what is dead in such a file is not erased yet
 	err := errors.Join(errs...)
 	if m.more = false; err == nil {
 		m.tidy(ring)

@@ -54,8 +54,9 @@ func (db *DB) Metrics() Metrics {
 			s.leave()
 		}
 	}
-	for _, name := range db.waitingIndexes() {
-		out.Indexes[name] = IndexMetrics{Locked: true, Waiting: true}
+	waiting, err := db.waitingIndexes()
+	for _, name := range waiting {
+		out.Indexes[name] = IndexMetrics{Locked: true, Waiting: true, Err: err}
 	}
 	out.Failed = db.meta.Err()
 	return out

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"oubliette/crypto"
 )
@@ -18,10 +19,8 @@ func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, erro
 	defer c.leave()
 	var cert Certificate
 	err = c.work.do(ctx, func(context.Context) error {
-		if err := c.work.purge(c.ring); err != nil {
-			return err
-		}
-		if err := c.work.destroyDoomed(); err != nil {
+		// A file that failed may hold what a failed call has written.
+		if err := errors.Join(c.work.purge(c.ring), c.work.moveFailed(c.ring), c.work.destroyDoomed()); err != nil {
 			return err
 		}
 		cert = c.certificate()

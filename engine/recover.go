@@ -147,18 +147,20 @@ func (db *DB) noteWaiting() {
 	}
 }
 
-// waitingIndexes are the indexes with deletes that wait for a key because nobody
-// has unlocked them since the store was opened.
-func (db *DB) waitingIndexes() (names []string) {
+// waitingIndexes are the indexes with dead bytes on disk that nobody has unlocked
+// since the store was opened: their deletes wait for a key, or Open could not
+// overwrite what had been placed, and err says why.
+func (db *DB) waitingIndexes() (names []string, err error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	for _, c := range db.mu.catalogue {
-		if db.waiting[c.id] && db.mu.states[c.id] == nil {
+		if (db.waiting[c.id] || db.unerased[c.id] != nil) && db.mu.states[c.id] == nil {
 			names = append(names, c.name)
+			err = errors.Join(err, db.unerased[c.id])
 		}
 	}
 	slices.Sort(names)
-	return names
+	return names, err
 }
 
 // finishErasures overwrites what a manifest's dead records still list. An error
@@ -172,6 +174,7 @@ func (db *DB) finishErasures(c *catalogued) {
 	for i := range m.Segments {
 		if err := db.finishErasure(c, &m.Segments[i]); err != nil {
 			db.opts.Logger.Warn("erasure not finished", "segment", m.Segments[i].ID, "err", err)
+			db.unerased[c.id] = errors.Join(db.unerased[c.id], err)
 		}
 	}
 }
