@@ -103,18 +103,27 @@ func (c *Copier) chunk(died func(input int, row uint32) bool) (size int, err err
 	return size, err
 }
 
-// Copied answers the rows in their new places: those that live, sorted as an
-// index is, and those that have died since they were copied.
-func (c *Copier) Copied(died func(input int, row uint32) bool) (living []segment.Entry, dead []Death) {
-	for i := range c.out {
-		if r := &c.out[i]; died(r.Input, r.Row) {
+// Bury takes the rows that have died since they were copied out of the copy and
+// answers them: their bytes stand in the new segment.
+func (c *Copier) Bury(died func(input int, row uint32) bool) (dead []Death) {
+	c.out = slices.DeleteFunc(c.out, func(r Copied) bool {
+		gone := died(r.Input, r.Row)
+		if gone {
 			dead = append(dead, Death{Row: r.Pointer.Row, Extent: r.Extent()})
-		} else {
-			living = append(living, r.Entry)
 		}
+		return gone
+	})
+	return dead
+}
+
+// Copied answers the rows in their new places, sorted as an index is.
+func (c *Copier) Copied() []segment.Entry {
+	out := make([]segment.Entry, len(c.out))
+	for i := range c.out {
+		out[i] = c.out[i].Entry
 	}
-	SortEntries(living)
-	return living, dead
+	SortEntries(out)
+	return out
 }
 
 // SortEntries sorts by token, then by sequence number: the order of an index.

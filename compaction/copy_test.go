@@ -24,11 +24,10 @@ func copyAll(ctx context.Context, inputs []Input, w *segment.Writer) ([]segment.
 	if _, err := c.Step(ctx, math.MaxInt, nobodyDied); err != nil {
 		return nil, err
 	}
-	living, dead := c.Copied(nobodyDied)
-	if len(dead) > 0 {
+	if dead := c.Bury(nobodyDied); len(dead) > 0 {
 		return nil, fmt.Errorf("%d died", len(dead))
 	}
-	return living, nil
+	return c.Copied(), nil
 }
 
 // TestCopyMovesLiveRowsAsTheyAre: from two segments, one still open, into a
@@ -171,7 +170,11 @@ func TestRowsThatDieBetweenStepsAreNotMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	living, dead := c.Copied(died)
+	dead := c.Bury(died)
+	living := c.Copied()
+	if again := c.Bury(died); len(again) > 0 {
+		t.Errorf("%d rows died twice", len(again))
+	}
 	if len(living) != 4 || len(dead) != 1 || out.Rows() != 5 || dead[0].Row != 1 || dead[0].Extent.Len == 0 {
 		t.Errorf("%d live, dead are %+v, %d rows are written", len(living), dead, out.Rows())
 	}

@@ -121,10 +121,7 @@ func (db *DB) checkClean() error {
 // file back beside a later state.
 func (db *DB) removeClean() error {
 	err := db.opts.FS.Remove(db.opts.FS.PathJoin(db.dir, cleanFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("begin to change the store: %w", err)
 	}
 	return syncDir(db.opts.FS, db.dir)
@@ -134,7 +131,7 @@ func (db *DB) removeClean() error {
 // segment files, or the store was closed with one.
 func checkDatabase(o *Options, dir string) error {
 	fs, path := o.FS, o.FS.PathJoin(dir, pebbleDir)
-	if names, err := fs.List(path); err == nil && len(names) > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
+	if stored, err := hasDatabase(fs, dir); err != nil || stored {
 		return err
 	}
 	inside, err := fs.List(fs.PathJoin(dir, segmentsDir))

@@ -73,11 +73,16 @@ func checkFormat(path string, b []byte) error {
 func prepareDir(fs vfs.FS, dir string, readOnly bool) error {
 	path := fs.PathJoin(dir, formatFile)
 	b, err := readSmall(fs, path, 4096)
-	if err == nil && checkFormat(path, b) == nil {
-		return nil
-	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
+	}
+	if err == nil && checkFormat(path, b) == nil {
+		// A process that was killed may have got no further than to a FORMAT that
+		// is not durable, nor is the folder's name: without a database it is all
+		// done again.
+		if stored, err := hasDatabase(fs, dir); err != nil || stored {
+			return err
+		}
 	}
 	fresh, listErr := isFresh(fs, dir)
 	switch {
@@ -89,9 +94,20 @@ func prepareDir(fs vfs.FS, dir string, readOnly bool) error {
 		return createDir(fs, dir, path)
 	case err != nil:
 		return fault.Corrupt(path, 0, "is missing beside other files: %w", fault.ErrForeign)
+	case checkFormat(path, b) == nil:
+		return nil // what is missing is told with the database
 	default:
 		return checkFormat(path, b)
 	}
+}
+
+// hasDatabase tells whether the store's database has been made.
+func hasDatabase(fs vfs.FS, dir string) (bool, error) {
+	names, err := fs.List(fs.PathJoin(dir, pebbleDir))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return len(names) > 0, err
 }
 
 // isFresh tells whether nothing has been stored in dir yet: it holds at most
@@ -103,7 +119,7 @@ func isFresh(fs vfs.FS, dir string) (bool, error) {
 	}
 	for _, n := range names {
 		switch n {
-		case lockFile, formatFile:
+		case lockFile, formatFile, pebbleDir + ".creating":
 		case segmentsDir:
 			inside, err := fs.List(fs.PathJoin(dir, n))
 			if err != nil || len(inside) > 0 {

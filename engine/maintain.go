@@ -236,7 +236,7 @@ func (m *maintenance) purge(ring *keyring) error {
 			return errors.Join(applied, err)
 		}
 	}
-	return applied
+	return errors.Join(applied, m.eraseMoved())
 }
 
 // do runs a job in the maintenance goroutine and waits for it. A job that has

@@ -33,6 +33,8 @@ type moving struct {
 	mems   []*memtable
 	ids    []crypto.SegmentID // of segs
 
+	dead []compaction.Death // rows of the new segment that have died
+
 	// Of the new segment; nil when nothing lives.
 	out    *memtable
 	copier *compaction.Copier
@@ -111,24 +113,56 @@ func (m *maintenance) finishMove(ring *keyring, mv *moving, died func(int, uint3
 	info := RewriteInfo{Index: m.s.cat.id.String(), Inputs: len(mv.segs) + len(mv.mems)}
 	var out *product
 	if mv.copier != nil {
-		living, dead := mv.copier.Copied(died)
+		mv.dead = append(mv.dead, mv.copier.Bury(died)...)
+		living := mv.copier.Copied()
 		if info.Rows = len(living); info.Rows > 0 {
 			var err error
 			if out, err = m.closeMoved(ring, mv.out, living); err != nil {
 				return err
 			}
-			out.dead = out.dead.Add(dead, nil)
+			out.dead = out.dead.Add(mv.dead, nil)
 			info.Bytes = out.entry.DataEnd - segment.DataStart
 		}
 	}
+	// Set first: whatever the install answers, it may have been committed.
 	mv.listed = out != nil
+	m.pending = m.pending || out != nil && len(out.dead.Pending) > 0
 	if err := m.install(ring, out, mv.segs, mv.mems); err != nil {
 		return err
 	}
-	m.pending = m.pending || out != nil && len(out.dead.Pending) > 0
 	info.Duration = time.Since(mv.began)
 	if f := m.s.db.opts.EventListener.Rewritten; f != nil {
 		f(info)
+	}
+	return nil
+}
+
+// eraseMoved overwrites the copies of rows that have died since the rewrite under
+// way has copied them, or gives the rewrite up: then the new file is destroyed.
+func (m *maintenance) eraseMoved() error {
+	mv := m.moving
+	if mv == nil || mv.copier == nil {
+		return nil
+	}
+	now := m.s.acquire()
+	defer now.release()
+	died, there := mv.deaths(now)
+	if !there {
+		return m.giveUp()
+	}
+	dead := mv.copier.Bury(died)
+	if len(dead) == 0 {
+		return nil
+	}
+	mv.dead = append(mv.dead, dead...)
+	extents := make([]segment.Extent, len(dead))
+	for i := range dead {
+		extents[i] = dead[i].Extent
+	}
+	area := segment.Extent{Off: segment.DataStart, Len: uint64(mv.out.writer.Size()) - segment.DataStart}
+	if _, err := segment.Overwrite(m.s.db.opts.FS, mv.out.path, mv.out.id, extents, area); err != nil {
+		m.tell("rewrite", err)
+		return m.giveUp()
 	}
 	return nil
 }
