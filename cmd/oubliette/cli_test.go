@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"oubliette/engine"
 )
@@ -18,11 +21,12 @@ type cli struct {
 	testing.TB
 	dir string // holds the store and the key file
 	env map[string]string
+	fs  vfs.FS // of the store
 }
 
 func newCLI(t testing.TB) *cli {
 	dir := t.TempDir()
-	return &cli{t, dir, map[string]string{envStore: filepath.Join(dir, "store")}}
+	return &cli{t, dir, map[string]string{envStore: filepath.Join(dir, "store")}, vfs.Default}
 }
 
 // initialised is newCLI with a store, its index and a key file.
@@ -43,8 +47,12 @@ type result struct {
 
 func (c *cli) runWith(ctx context.Context, stdin io.Reader, args ...string) result {
 	var out, errs bytes.Buffer
-	code := run(ctx, args, environment{stdin, &out, &errs, func(name string) string { return c.env[name] }})
+	code := run(ctx, args, c.environment(stdin, &out, &errs))
 	return result{code, out.String(), errs.String()}
+}
+
+func (c *cli) environment(stdin io.Reader, stdout, stderr io.Writer) environment {
+	return environment{stdin, stdout, stderr, func(name string) string { return c.env[name] }, c.fs}
 }
 
 // run runs a command without a key.
@@ -128,14 +136,23 @@ func (c *cli) segments() []string {
 }
 
 // holdOpen keeps the store open while do runs.
-func (c *cli) holdOpen(do func()) {
+func (c *cli) holdOpen(do func(db *engine.DB)) {
 	c.Helper()
 	db, err := engine.Open(c.env[envStore], nil)
 	if err != nil {
 		c.Fatal(err)
 	}
-	do()
+	do(db)
 	if err := db.Close(); err != nil {
 		c.Fatal(err)
 	}
+}
+
+// manyItems are lines for upsert.
+func manyItems(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "{\"id\": \"item-%06d\"}\n", i)
+	}
+	return b.String()
 }

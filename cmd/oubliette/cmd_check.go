@@ -18,28 +18,33 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Verify every signature, hash and seal of the index, read every living row, and
 look whether every row that counts as erased is zeros. It changes nothing. Each
 problem is printed; then the exit code is 5.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.check(ctx) }),
 	}
 }
 
 func (a *app) check(ctx context.Context) error {
 	return a.withIndex(ctx, reading, func(_ *engine.DB, ix *engine.Index) error {
-		began := time.Now()
-		bar := a.progress("check", -1, false)
-		r, err := ix.Check(ctx)
-		bar.done()
-		if err != nil && len(r.Problems) == 0 {
-			return err // it has not looked at everything
-		}
-		if perr := a.printReport(r, time.Since(began)); perr != nil {
-			return errors.Join(err, perr)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", count(len(r.Problems), "problem"), err)
-		}
-		return nil
+		return a.checkIndex(ctx, ix)
 	})
+}
+
+// checkIndex does not wait for a check that goes on behind an interrupt.
+func (a *app) checkIndex(ctx context.Context, ix *engine.Index) error {
+	began := time.Now()
+	bar := a.spinner("check")
+	r, err := within(ctx, func() (engine.Report, error) { return ix.Check(ctx) })
+	bar.done()
+	if err != nil && len(r.Problems) == 0 {
+		return err // it has not looked at everything
+	}
+	if perr := a.printReport(r, time.Since(began)); perr != nil {
+		return errors.Join(err, perr)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", count(len(r.Problems), "problem"), err)
+	}
+	return nil
 }
 
 // reportJSON is a check's report for machines.
@@ -52,6 +57,7 @@ type reportJSON struct {
 	LogGroups    uint64   `json:"log_groups"`
 	ErasedBytes  uint64   `json:"erased_bytes"`
 	PendingBytes uint64   `json:"pending_bytes"`
+	Tombstones   int      `json:"tombstones"` // not applied yet: what they delete is among rows
 	RowsUnread   bool     `json:"rows_unread"`
 	Problems     []string `json:"problems"`
 	Seconds      float64  `json:"seconds"`
@@ -65,7 +71,7 @@ func (a *app) printReport(r engine.Report, d time.Duration) error {
 		}
 		return writeJSON(a.stdout, reportJSON{
 			len(r.Problems) == 0, r.Segments, r.OpenSegments, r.Rows, r.DeadRows, r.LogGroups,
-			r.ErasedBytes, r.PendingBytes, r.RowsUnread, problems, d.Seconds(),
+			r.ErasedBytes, r.PendingBytes, r.Tombstones, r.RowsUnread, problems, d.Seconds(),
 		})
 	}
 	verdict := "everything is as it was written"
@@ -76,11 +82,14 @@ func (a *app) printReport(r engine.Report, d time.Duration) error {
 	if r.RowsUnread {
 		rows = "the living not read: the key does not read"
 	}
-	return errors.Join(
-		line(a.stdout, "check", "%s (%s)", verdict, took(d)),
-		line(a.stdout, "segments", "%s closed, %s open", number(r.Segments), number(r.OpenSegments)),
-		line(a.stdout, "rows", "%s, %s dead", rows, number(r.DeadRows)),
-		line(a.stdout, "erased", "%s looked at and zero, %s still to be overwritten", count(r.ErasedBytes, "byte"), number(r.PendingBytes)),
-		line(a.stdout, "log", "%s verified", count(r.LogGroups, "group")),
-	)
+	var p page
+	p.line("check", "%s (%s)", verdict, took(d))
+	p.line("segments", "%s closed, %s open", number(r.Segments), number(r.OpenSegments))
+	if r.Tombstones > 0 {
+		rows += fmt.Sprintf(" (with up to %s deleted, not applied yet)", number(r.Tombstones))
+	}
+	p.line("rows", "%s, %s dead", rows, number(r.DeadRows))
+	p.line("erased", "%s looked at and zero, %s still to be overwritten", count(r.ErasedBytes, "byte"), number(r.PendingBytes))
+	p.line("log", "%s verified", count(r.LogGroups, "group"))
+	return a.print(&p)
 }

@@ -15,7 +15,7 @@ func (a *app) compactCommand() *cobra.Command {
 		Short: "Rewrite segments with dead space under fresh keys",
 		Long: `Erase what has been deleted, then rewrite every segment with dead space, and
 small ones together: space goes back to the file system.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.compact(ctx) }),
 	}
 }
@@ -27,7 +27,10 @@ func (a *app) compact(ctx context.Context) error {
 			return err
 		}
 		began := time.Now()
-		if err := ix.Compact(ctx); err != nil {
+		bar := a.spinner("compact")
+		err = ix.Compact(ctx)
+		bar.done()
+		if err != nil {
 			return err
 		}
 		d := time.Since(began)
@@ -42,6 +45,6 @@ func (a *app) compact(ctx context.Context) error {
 				Seconds float64 `json:"seconds"`
 			}{before, after, d.Seconds()})
 		}
-		return line(a.stdout, "compacted", "segments from %s to %s in %s", size(before.Segments.Bytes), size(after.Segments.Bytes), took(d))
+		return a.printLine("compacted", "segments from %s to %s in %s", size(before.Segments.Bytes), size(after.Segments.Bytes), took(d))
 	})
 }

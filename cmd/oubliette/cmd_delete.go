@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
-	"errors"
-	"time"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -21,59 +19,75 @@ When the receipt is printed the delete is durable and no read shows the items
 any more; before the command ends their bytes have been overwritten (exit code
 7 says that they were not: they stay hidden, and "oubliette purge" tries again).
 Ids without an item are fine, and count in the receipt: it counts distinct ids.
-"delete -" and --file FILE read one id a line, as ls prints them; a bad line is
-named, and then nothing is deleted.`,
+Behind it stands how many rows have been erased; with --json that is a second
+line.
+
+` + idsHelp + `
+In a list a bad line is named, and then nothing is deleted.`,
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			ids, err := a.ids(args, file)
+			src, err := a.idSource(args, file)
 			if err != nil {
 				return err
 			}
-			return a.delete(ctx, ids)
+			return a.delete(ctx, src)
 		}),
 	}
 	cmd.Flags().StringVar(&file, "file", "", "read ids from this file, one a line (-: standard input)")
 	return cmd
 }
 
-// delete prints the receipt before the store is closed: whatever becomes of the
-// erasure, the delete is durable and its receipt is there.
-func (a *app) delete(ctx context.Context, ids []string) error {
-	return a.withIndex(ctx, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
-		r, err := ix.Delete(ctx, ids)
-		if err != nil {
-			return err
+// delete opens the store when all ids are there: while they come, others may
+// have it.
+func (a *app) delete(ctx context.Context, src idSource) error {
+	t, err := a.target(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.key.Wipe()
+	ids, err := src.read(ctx, a)
+	if err != nil {
+		return err
+	}
+	return a.withTarget(ctx, t, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
+		if len(ids) == 0 {
+			return a.printNothingDeleted()
 		}
-		return a.printReceipt(r)
+		return a.deleteIDs(ctx, ix, ids)
 	})
 }
 
-// receiptJSON is a receipt for machines; binary values in hexadecimal.
-type receiptJSON struct {
-	IDs     int       `json:"ids"`
-	Index   string    `json:"index_id"`
-	Session string    `json:"session"`
-	Seq     uint64    `json:"seq"`
-	Head    string    `json:"head"`
-	Time    time.Time `json:"time"`
-	User    string    `json:"user"`
-	Salt    string    `json:"salt"`
-	Digest  string    `json:"digest"`
-}
-
-func (a *app) printReceipt(r engine.Receipt) error {
-	if a.json {
-		return writeJSON(a.stdout, receiptJSON{
-			r.Count, r.Index.String(), r.Session.String(), r.Seq, r.Head.String(),
-			r.Time.UTC(), r.User.String(), hex.EncodeToString(r.Salt[:]), r.Digest.String(),
-		})
+// deleteIDs prints the receipt before anything is erased: whatever becomes of
+// the erasure, the delete is durable and its receipt is there. What waited to be
+// erased before is erased first, so that the rows of this delete can be counted.
+func (a *app) deleteIDs(ctx context.Context, ix *engine.Index, ids []string) error {
+	bar := a.spinner("delete")
+	defer bar.done()
+	before, counted := ix.Purge(ctx)
+	r, err := ix.Delete(ctx, ids)
+	bar.done()
+	if err != nil {
+		return err
 	}
-	return errors.Join(
-		line(a.stdout, "deleted", "%s", count(r.Count, "distinct id")),
-		line(a.stdout, "index", "%s", r.Index),
-		line(a.stdout, "sequence", "%d of session %s", r.Seq, r.Session),
-		line(a.stdout, "log head", "%s", r.Head),
-		line(a.stdout, "time", "%s, by %s", r.Time.UTC().Format(time.RFC3339Nano), r.User),
-		line(a.stdout, "digest", "%s", r.Digest),
-		line(a.stdout, "salt", "%x", r.Salt),
-	)
+	if err := a.printReceipt(r); err != nil {
+		return fmt.Errorf("deleted, but the receipt is not printed: %w", err)
+	}
+	bar = a.spinner("erase")
+	defer bar.done()
+	after, err := ix.Purge(ctx)
+	bar.done()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("deleted, and erased when the store is closed: %w", ctx.Err())
+	case err != nil:
+		a.warn("erasing: %v (it is tried once more)", err)
+		return nil // closing the store tries it, and says what has become of it
+	}
+	e := erasure{Bytes: after.Bytes - before.Bytes}
+	if counted == nil {
+		e.Rows = new(after.Rows - before.Rows)
+	}
+	if err := a.printErasure(e, r.Count); err != nil {
+		return fmt.Errorf("deleted and erased, but that is not printed: %w", err)
+	}
+	return nil
 }

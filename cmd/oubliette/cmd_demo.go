@@ -59,7 +59,8 @@ control every piece exactly once: so the search does find what is there.
 
 The items are made from --seed; or, with --mnist DIR, they are the images of
 t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz in DIR.`,
-		Args: cobra.NoArgs,
+		Args:    noArguments,
+		PreRunE: demoFlags,
 	}
 	f := cmd.Flags()
 	f.IntVar(&cfg.items, "items", 0, "items to put in (0: 10,000, or all of --mnist)")
@@ -72,6 +73,16 @@ t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz in DIR.`,
 	f.DurationVar(&cfg.purgeWithin, "purge-within", cfg.purgeWithin, "the time in which deleted items have to be erased")
 	cmd.RunE = a.action(func(ctx context.Context, _ []string) error { return a.demo(ctx, cfg) })
 	return cmd
+}
+
+// demoFlags refuses what the demo would not heed.
+func demoFlags(cmd *cobra.Command, _ []string) error {
+	for _, name := range []string{"store", "index", "key-file"} {
+		if cmd.Flags().Changed(name) {
+			return fmt.Errorf("the demo makes a store and a key of its own: it takes no --%s", name)
+		}
+	}
+	return nil
 }
 
 // validate reports every setting that the demo cannot work with, together.

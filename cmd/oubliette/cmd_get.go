@@ -22,9 +22,10 @@ func (a *app) getCommand() *cobra.Command {
 		Short: "Print items as JSON lines",
 		Long: `Print the items of ids, in that order, one JSON object a line, as upsert reads
 them. Ids without an item are named on standard error; then the exit code is 3.
-"get -" and --file FILE read one id a line, as ls prints them.`,
+
+` + idsHelp,
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			ids, err := a.ids(args, file)
+			src, err := a.idSource(args, file)
 			if err != nil {
 				return err
 			}
@@ -32,7 +33,7 @@ them. Ids without an item are named on standard error; then the exit code is 3.
 			if err != nil {
 				return err
 			}
-			return a.get(ctx, ids, want)
+			return a.get(ctx, src, want)
 		}),
 	}
 	cmd.Flags().StringVar(&file, "file", "", "read ids from this file, one a line (-: standard input)")
@@ -58,46 +59,63 @@ func parseFields(list string) (f engine.Fields, err error) {
 	return f, nil
 }
 
-func (a *app) get(ctx context.Context, ids []string, fields engine.Fields) error {
-	return a.withIndex(ctx, reading, func(_ *engine.DB, ix *engine.Index) error {
-		out := bufio.NewWriter(a.stdout)
-		missing := 0
-		for rest := ids; len(rest) > 0; {
-			step := rest[:min(len(rest), getStep)]
-			rest = rest[len(step):]
-			items, err := ix.Get(ctx, step, fields)
-			if err != nil {
-				return errors.Join(err, out.Flush())
-			}
-			for _, it := range items {
-				if err := writeJSON(out, lineOf(it)); err != nil {
-					return err
-				}
-			}
-			missing += a.missing(step, items)
-		}
-		if err := out.Flush(); err != nil {
+func (a *app) get(ctx context.Context, src idSource, fields engine.Fields) error {
+	t, err := a.target(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.key.Wipe()
+	ids, err := src.read(ctx, a)
+	if err != nil {
+		return err
+	}
+	return a.withTarget(ctx, t, reading, func(_ *engine.DB, ix *engine.Index) error {
+		missing, err := a.printItems(ctx, ix, ids, fields)
+		if err != nil || len(missing) == 0 {
 			return err
 		}
-		if missing > 0 {
-			return fmt.Errorf("%s of %s: %w", number(missing), count(len(ids), "id"), errNotFound)
+		told := &missingError{wanted: len(ids)}
+		for _, at := range missing {
+			told.ids = append(told.ids, src.missingID(ids[at], at))
 		}
-		return nil
+		return told
 	})
 }
 
-// missing names the ids that have no item and counts them. Items come in the
+// printItems prints the items of ids and answers the positions of the ids that
+// have none.
+func (a *app) printItems(ctx context.Context, ix *engine.Index, ids []string, fields engine.Fields) (missing []int, err error) {
+	bar := a.outputProgress("get", int64(len(ids)))
+	defer bar.done()
+	out := bufio.NewWriter(a.stdout)
+	for at := 0; at < len(ids); at += getStep {
+		step := ids[at:min(at+getStep, len(ids))]
+		items, err := ix.Get(ctx, step, fields)
+		if err != nil {
+			return nil, errors.Join(err, out.Flush())
+		}
+		for _, it := range items {
+			if err := writeJSON(out, lineOf(it)); err != nil {
+				return nil, err
+			}
+		}
+		for _, i := range absent(step, items) {
+			missing = append(missing, at+i)
+		}
+		bar.add(int64(len(step)))
+	}
+	return missing, out.Flush()
+}
+
+// absent answers the positions of the ids that have no item. Items come in the
 // order of ids.
-func (a *app) missing(ids []string, items []engine.Item) (n int) {
-	for _, id := range ids {
+func absent(ids []string, items []engine.Item) (at []int) {
+	for i, id := range ids {
 		if len(items) > 0 && items[0].ID == id {
 			items = items[1:]
 			continue
 		}
-		n++
-		if !a.json {
-			fmt.Fprintf(a.stderr, "not found: %s\n", formatID(id))
-		}
+		at = append(at, i)
 	}
-	return n
+	return at
 }

@@ -17,10 +17,10 @@ func (a *app) lsCommand() *cobra.Command {
 		Use:   "ls",
 		Short: "List the ids of an index",
 		Long: `Print the id of every item, one a line, in no order that means anything. An id
-that is not plain text stands as a string in double quotes; "oubliette delete -"
-and "oubliette get -" read such lists. --long adds the vector's dimension, the
+that is not plain text stands as a string in double quotes. Both forms are good
+as arguments of get and delete, and as lines for "get -" and "delete -". --long adds the vector's dimension, the
 bytes of the contents and of the metadata (- where the field is absent).`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.ls(ctx, long) }),
 	}
 	cmd.Flags().BoolVarP(&long, "long", "l", false, "dimension and sizes, too")
@@ -33,14 +33,17 @@ func (a *app) ls(ctx context.Context, long bool) error {
 		fields = engine.AllFields
 	}
 	return a.withIndex(ctx, reading, func(_ *engine.DB, ix *engine.Index) error {
+		bar := a.outputProgress("ls", -1)
+		defer bar.done()
 		out := bufio.NewWriter(a.stdout)
 		for it, err := range ix.Items(ctx, fields) {
-			if err == nil {
-				err = a.printListed(out, it, long)
-			}
 			if err != nil {
 				return errors.Join(err, out.Flush())
 			}
+			if err := a.printListed(out, it, long); err != nil {
+				return err
+			}
+			bar.add(1)
 		}
 		return out.Flush()
 	})

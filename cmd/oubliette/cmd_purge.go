@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,14 +17,16 @@ func (a *app) purgeCommand() *cobra.Command {
 		Long: `Return when every byte of what was deleted before has been overwritten in the
 store's files and the overwrites are synced. It says nothing of copies outside
 of the store: snapshots, backups, freed blocks of the disk.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.purge(ctx) }),
 	}
 }
 
 func (a *app) purge(ctx context.Context) error {
 	return a.withIndex(ctx, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
+		bar := a.spinner("purge")
 		c, err := ix.Purge(ctx)
+		bar.done()
 		switch {
 		case err == nil:
 			return a.printCertificate(c)
@@ -48,10 +49,10 @@ func (a *app) printCertificate(c engine.Certificate) error {
 			Unlinked uint64    `json:"files_unlinked"`
 		}{c.Index.String(), c.Through, c.Time.UTC(), c.Rows, c.Bytes, c.Segments, c.Unlinked})
 	}
-	return errors.Join(
-		line(a.stdout, "erased", "every delete up to sequence number %d", c.Through),
-		line(a.stdout, "just now", "%s, %s overwritten, %s removed", count(c.Rows, "row"), count(c.Bytes, "byte"), count(c.Unlinked, "file")),
-		line(a.stdout, "segments", "%d", c.Segments),
-		line(a.stdout, "time", "%s", c.Time.UTC().Format(time.RFC3339Nano)),
-	)
+	var p page
+	p.line("erased", "every delete up to sequence number %d", c.Through)
+	p.line("just now", "%s, %s overwritten, %s removed", count(c.Rows, "row"), count(c.Bytes, "byte"), count(c.Unlinked, "file"))
+	p.line("segments", "%d", c.Segments)
+	p.line("time", "%s", c.Time.UTC().Format(time.RFC3339Nano))
+	return a.print(&p)
 }

@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,8 +15,9 @@ func (a *app) statCommand() *cobra.Command {
 		Use:   "stat",
 		Short: "Show what a store holds and how large it is",
 		Long: `Show the store's indexes and files, which needs no key; with a key at hand, the
-figures of the index, too. It changes nothing.`,
-		Args: cobra.NoArgs,
+figures of the index, too. It changes nothing. An index that --index names has to
+be there.`,
+		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.stat(ctx) }),
 	}
 }
@@ -51,13 +53,13 @@ func (a *app) stat(ctx context.Context) error {
 		return err
 	}
 	if a.keyFile == "" && a.getenv(envKey) == "" {
-		err = a.withStore(reading, func(db *engine.DB) (err error) {
-			s.Indexes, err = db.ListIndexes()
+		err = a.withStore(ctx, s.Store, reading, func(db *engine.DB) (err error) {
+			s.Indexes, err = a.indexes(db)
 			return err
 		})
 	} else {
 		err = a.withIndex(ctx, reading, func(db *engine.DB, ix *engine.Index) (err error) {
-			if s.Indexes, err = db.ListIndexes(); err != nil {
+			if s.Indexes, err = a.indexes(db); err != nil {
 				return err
 			}
 			s.Index, err = figures(ctx, db, ix)
@@ -73,18 +75,30 @@ func (a *app) stat(ctx context.Context) error {
 	return a.printStat(&s)
 }
 
+// indexes are those of the store; the one that was named has to be among them.
+func (a *app) indexes(db *engine.DB) ([]string, error) {
+	names, err := db.ListIndexes()
+	if err == nil && a.indexGiven && !slices.Contains(names, a.index) {
+		err = fmt.Errorf("index %q: %w", a.index, engine.ErrIndexNotFound)
+	}
+	return names, err
+}
+
 func figures(ctx context.Context, db *engine.DB, ix *engine.Index) (*indexStat, error) {
 	n, err := ix.Count(ctx)
 	if err != nil {
 		return nil, err
 	}
 	all := db.Metrics()
+	if all.Failed != nil {
+		return nil, all.Failed
+	}
 	m := all.Indexes[ix.Name()]
 	return &indexStat{
 		Name: ix.Name(), ID: ix.ID().String(), Items: n, Segments: m.Segments, OpenSegments: m.OpenSegments,
 		Rows: m.Rows, DataBytes: m.DataBytes, DeadBytes: m.DeadBytes, PendingBytes: m.PendingBytes,
 		Tombstones: m.Tombstones, Memory: m.Memory, Waiting: m.Waiting,
-	}, errors.Join(all.Failed, m.Err)
+	}, m.Err
 }
 
 func (a *app) printStat(s *statJSON) error {
@@ -92,30 +106,28 @@ func (a *app) printStat(s *statJSON) error {
 		return writeJSON(a.stdout, s)
 	}
 	total := s.Files.total()
-	errs := []error{
-		line(a.stdout, "store", "%s, %s in %s", s.Store, size(total.Bytes), count(total.Files, "file")),
-		line(a.stdout, "  segments", "%s in %s", size(s.Files.Segments.Bytes), count(s.Files.Segments.Files, "file")),
-		line(a.stdout, "  log", "%s in %s", size(s.Files.Log.Bytes), count(s.Files.Log.Files, "file")),
-	}
+	var p page
+	p.line("store", "%s, %s in %s", s.Store, size(total.Bytes), count(total.Files, "file"))
+	p.line("  segments", "%s in %s", size(s.Files.Segments.Bytes), count(s.Files.Segments.Files, "file"))
+	p.line("  log", "%s in %s", size(s.Files.Log.Bytes), count(s.Files.Log.Files, "file"))
 	for _, name := range s.Indexes {
-		errs = append(errs, line(a.stdout, "index", "%s", formatID(name)))
+		p.line("index", "%s", formatID(name))
 		if i := s.Index; i != nil && i.Name == name {
-			errs = append(errs, a.printIndexStat(i))
+			p.index(i)
 		}
 	}
-	return errors.Join(errs...)
+	return a.print(&p)
 }
 
-func (a *app) printIndexStat(i *indexStat) error {
+// index adds an index's figures.
+func (p *page) index(i *indexStat) {
 	waiting := ""
 	if i.Waiting {
 		waiting = " (waits for a command that writes)"
 	}
-	return errors.Join(
-		line(a.stdout, "  id", "%s", i.ID),
-		line(a.stdout, "  items", "%s", number(i.Items)),
-		line(a.stdout, "  segments", "%d closed, %d open", i.Segments, i.OpenSegments),
-		line(a.stdout, "  rows", "%s of data, %s of it dead", size(i.DataBytes), size(i.DeadBytes)),
-		line(a.stdout, "  to erase", "%s, %s to apply%s", count(i.PendingBytes, "byte"), count(i.Tombstones, "tombstone"), waiting),
-	)
+	p.line("  id", "%s", i.ID)
+	p.line("  items", "%s", number(i.Items))
+	p.line("  segments", "%d closed, %d open", i.Segments, i.OpenSegments)
+	p.line("  rows", "%s of data, %s of it dead", size(i.DataBytes), size(i.DeadBytes))
+	p.line("  to erase", "%s, %s to apply%s", count(i.PendingBytes, "byte"), count(i.Tombstones, "tombstone"), waiting)
 }

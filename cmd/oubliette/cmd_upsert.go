@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,19 +30,21 @@ func (a *app) upsertCommand() *cobra.Command {
 Only the id is required. Bytes that are no text go into "contents_base64" (and
 "id_base64"; "vector_base64" holds little-endian float32). An unknown field is
 an error. "metadata": null is a value; any other null is an absent field. Blank
-lines are skipped.
+lines are skipped. All vectors have the dimension of the index.
 
 Items are committed in batches of --batch lines (fewer when they are large),
 each all or nothing and durable. A bad line ends the command: nothing of its
 batch is applied, the batches before it stay, and the error says how many items
 that is.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: fileArgument,
 		RunE: a.action(func(ctx context.Context, args []string) error { return a.upsert(ctx, args, batch) }),
 	}
 	cmd.Flags().IntVar(&batch, "batch", defaultBatch, "items committed at once")
 	return cmd
 }
 
+// upsert opens the store when the first line has come: while nobody gives
+// anything, others may have it.
 func (a *app) upsert(ctx context.Context, args []string, batch int) error {
 	if batch < 1 || batch > maxBatch {
 		return fmt.Errorf("%w: --batch %d, allowed are 1 to %s", errUsage, batch, number(maxBatch))
@@ -54,20 +53,32 @@ func (a *app) upsert(ctx context.Context, args []string, batch int) error {
 	if len(args) == 1 {
 		name = args[0]
 	}
-	r, length, err := a.input(name)
+	t, err := a.target(ctx)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	return a.withIndex(ctx, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
-		u := &upserter{ctx: ctx, ix: ix, batch: batch, bar: a.progress("upsert", length, true)}
+	defer t.key.Wipe()
+	in, err := a.input(ctx, name, "items")
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	lines := newLineReader(in, maxItemLine)
+	if err := lines.await(); err != nil {
+		return err
+	}
+	return a.withTarget(ctx, t, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
+		u := &upserter{ctx: ctx, ix: ix, batch: batch, bar: a.progress("upsert", in.length, true)}
 		began := time.Now()
-		err := u.run(r)
+		err := u.run(lines)
 		u.bar.done()
-		if err != nil {
-			return fmt.Errorf("%w (committed before it: %s)", err, count(u.committed, "item"))
+		if err == nil {
+			err = a.printUpsert(u, time.Since(began))
 		}
-		return a.printUpsert(u, time.Since(began))
+		if err != nil {
+			return &partError{u.committed, err}
+		}
+		return nil
 	})
 }
 
@@ -79,61 +90,5 @@ func (a *app) printUpsert(u *upserter, d time.Duration) error {
 			Seconds float64 `json:"seconds"`
 		}{u.committed, u.batches, d.Seconds()})
 	}
-	return line(a.stdout, "upserted", "%s in %s, %s (%s items/s)", count(u.committed, "item"), count(u.batches, "batch"), took(d), number(int(rate(u.committed, d))))
-}
-
-// upserter is one upsert command: it gathers lines and commits them.
-type upserter struct {
-	ctx   context.Context
-	ix    *engine.Index
-	batch int
-	bar   progress
-
-	items     []engine.Item
-	bytes     int // of items' lines
-	first     int // line of items[0]
-	committed int
-	batches   int
-}
-
-func (u *upserter) run(r io.Reader) error {
-	for lines := newLineReader(r, maxItemLine); ; {
-		b, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return u.commit(lines.number)
-		}
-		if err != nil {
-			return err
-		}
-		u.bar.add(int64(len(b) + 1))
-		if len(bytes.TrimSpace(b)) == 0 {
-			continue
-		}
-		it, err := parseItem(b)
-		if err != nil {
-			return fmt.Errorf("line %d: %w: %w", lines.number, errInput, err)
-		}
-		if len(u.items) == 0 {
-			u.first = lines.number
-		}
-		if u.items, u.bytes = append(u.items, it), u.bytes+len(b); len(u.items) < u.batch && u.bytes < maxBatchBytes {
-			continue
-		}
-		if err := u.commit(lines.number); err != nil {
-			return err
-		}
-	}
-}
-
-// commit puts the gathered items in; last is the line of the last one.
-func (u *upserter) commit(last int) error {
-	if len(u.items) == 0 {
-		return nil
-	}
-	if err := u.ix.Upsert(u.ctx, u.items); err != nil {
-		return fmt.Errorf("batch of lines %d to %d: %w", u.first, last, err)
-	}
-	u.committed, u.batches = u.committed+len(u.items), u.batches+1
-	u.items, u.bytes = u.items[:0], 0
-	return nil
+	return a.printLine("upserted", "%s in %s, %s (%s items/s)", count(u.committed, "item"), count(u.batches, "batch"), took(d), number(int(rate(u.committed, d))))
 }

@@ -93,7 +93,7 @@ func TestTextIsForPeople(t *testing.T) {
 		{"stat", []string{"store          " + c.env[envStore], "index          default", "  items        3"}},
 		{"ls --long", []string{"       3         14         38  a\n", "       -          3          4  b\n", "       3          0          -  \"line\\nbreak\"\n"}},
 		{"check", []string{"everything is as it was written", "3 living and whole, 0 dead"}},
-		{"delete a", []string{"deleted        1 distinct id\n", "by root"}},
+		{"delete a", []string{"asked          to delete 1 distinct id\n", "by root", "erased         1 row, "}},
 		{"purge", []string{"every delete up to sequence number"}},
 		{"check", []string{"2 living and whole, 1 dead"}},
 		{"compact", []string{"segments from"}},
@@ -143,11 +143,8 @@ func TestJSONIsForMachines(t *testing.T) {
 		}
 	}
 	r := c.keyed("", "get", "nobody", "--json")
-	failure := decode[struct {
-		Error    string
-		ExitCode int `json:"exit_code"`
-	}](t, r.err)
-	if r.code != exitNotFound || failure.ExitCode != exitNotFound || failure.Error == "" {
+	f := decode[failure](t, r.err)
+	if r.code != exitNotFound || f.ExitCode != exitNotFound || f.Kind != "not_found" || f.Error == "" || len(f.Missing) != 1 || f.Missing[0].ID != "nobody" {
 		t.Errorf("a failure: %+v", r)
 	}
 }
@@ -180,13 +177,6 @@ func TestABadLineIsNamedAndItsBatchLeftOut(t *testing.T) {
 			t.Errorf("%s: left are %v", bad, got)
 		}
 	}
-}
-
-func TestABatchThatTheStoreRefusesIsNamedByItsLines(t *testing.T) {
-	c := newCLI(t)
-	c.ok("init", "--generate-key", c.path("key"), "--dimension", "2")
-	input := `{"id": "1", "vector": [1, 2]}` + "\n" + `{"id": "2"}` + "\n" + `{"id": "3"}` + "\n" + `{"id": "4", "vector": [1, 2, 3]}`
-	c.fails(c.keyed(input, "upsert", "--batch", "2"), exitUsage, "batch of lines 3 to 4", "dimension", "committed before it: 2 items")
 }
 
 func TestABadListOfIDsDeletesNothing(t *testing.T) {

@@ -56,7 +56,7 @@ func (d *demo) say(label, format string, args ...any) error {
 	if d.json {
 		return nil
 	}
-	return line(d.stdout, label, format, args...)
+	return d.printLine(label, format, args...)
 }
 
 // choose draws which items are deleted and which are the control: as many, or
@@ -123,6 +123,7 @@ func (d *demo) close() error {
 // fill puts all items in, in batches, and notes what is to be searched for.
 func (d *demo) fill(ctx context.Context) error {
 	bar := d.progress("upsert", int64(d.cfg.items), false)
+	defer bar.done()
 	var spent time.Duration // in the store: making the items is not its work
 	for at := 0; at < d.cfg.items; {
 		var batch []engine.Item
@@ -340,6 +341,7 @@ func (d *demo) verify(ctx context.Context) error {
 		numbers[d.src.item(i).ID] = i
 	}
 	bar := d.progress("verify", int64(d.cfg.items), false)
+	defer bar.done()
 	for it, err := range d.ix.Items(ctx, engine.AllFields) {
 		if err != nil {
 			return err

@@ -5,17 +5,21 @@
 // # What it promises
 //
 //   - A key comes from a file or from the environment, never from an argument,
-//     and no output or error holds a byte of it.
+//     and no output or error holds a byte of it, also when it was given as an
+//     argument by mistake. Only an id may look like one.
 //   - Input is applied in whole batches. A bad line is named by its number,
 //     nothing of its batch is applied, and what was committed before it is told.
-//   - With --json every result is JSON on standard output and every error JSON
-//     on standard error; the exit codes are the same.
+//   - With --json every line on standard output is JSON, and so is every line on
+//     standard error; the exit codes are the same.
 //   - An interrupt (SIGINT, SIGTERM) ends the work under way and closes the
-//     store cleanly; a second one ends the process.
+//     store cleanly, also while input is waited for; a second one ends the
+//     process. The store is opened only when there is something to do in it.
+//   - A reader of the output who has left does not end a command that writes
+//     before it has closed the store.
 //
 // # Files
 //
 // One file a command (cmd_*.go), the demo's parts in demo*.go and mnist.go. An
 // item's line form is in itemline.go, an id's in idline.go; exit.go says which
-// error is which exit code.
+// error is which exit code, report.go how errors are told.
 package main

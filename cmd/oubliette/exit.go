@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"oubliette/engine"
@@ -18,19 +19,23 @@ const (
 	exitPending  = 7
 )
 
-const exitHelp = `Exit codes:
+const exitHelp = `Exit codes (and kinds, with --json):
   0  done
-  1  failure: a disk error, an index that exists already, an interrupt
+  1  failure: a disk error, an index or a key file that is there already, a
+     reader of the output who has left; or interrupted
   2  usage, or input that is not accepted (a bad line, a limit)
-  3  not found: the store, the index, or some of the ids
-  4  no key, a wrong key, or a key that does not permit this
+  3  not_found: the store, the index, or some of the ids
+  4  key: there is none, a wrong one, or one that does not permit this
   5  corrupt: bytes on disk are not what was written
-  6  the store is open in another process
-  7  deleted data is still on disk, or residue of it was found`
+  6  locked: the store is open already, in another process
+  7  pending: deleted data is still on disk, or residue of it was found
+When a command has failed, the code is that of its own error, also where the
+store could not erase something at the end.`
 
 var (
 	errUsage    = errors.New("usage")
 	errInput    = errors.New("bad input")
+	errOutput   = errors.New("output")
 	errNotFound = errors.New("not found")
 	errKey      = errors.New("key")
 	errResidue  = errors.New("deleted data on disk")
@@ -39,14 +44,15 @@ var (
 // exitCodes is looked through from above; of several causes the first counts.
 var exitCodes = []struct {
 	code int
+	kind string
 	is   []error
 }{
-	{exitCorrupt, []error{engine.ErrCorrupt}},
-	{exitLocked, []error{engine.ErrLocked}},
-	{exitKey, []error{errKey, engine.ErrWrongKey, engine.ErrKeyRequired, engine.ErrPermission}},
-	{exitPending, []error{errResidue}},
-	{exitNotFound, []error{errNotFound, engine.ErrIndexNotFound}},
-	{exitUsage, []error{errUsage, errInput, engine.ErrInvalid, engine.ErrTooLarge, engine.ErrDimension}},
+	{exitCorrupt, "corrupt", []error{engine.ErrCorrupt}},
+	{exitLocked, "locked", []error{engine.ErrLocked}},
+	{exitKey, "key", []error{errKey, engine.ErrWrongKey, engine.ErrKeyRequired, engine.ErrPermission}},
+	{exitPending, "pending", []error{errResidue}},
+	{exitNotFound, "not_found", []error{errNotFound, engine.ErrIndexNotFound}},
+	{exitUsage, "usage", []error{errUsage, errInput, engine.ErrInvalid, engine.ErrTooLarge, engine.ErrDimension}},
 }
 
 // exitCode is the exit code of an error.
@@ -66,4 +72,34 @@ func exitCode(err error) int {
 		}
 	}
 	return exitFailure
+}
+
+// exitKind is the word for an exit code.
+func exitKind(err error, code int) string {
+	for _, c := range exitCodes {
+		if c.code == code {
+			return c.kind
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	return "failure"
+}
+
+// closedError is a command's own error together with what closing the store
+// said behind it. Only its own counts for the exit code: that a store which
+// cannot be written cannot erase either is its consequence.
+type closedError struct{ own, closing error }
+
+func (e *closedError) Error() string { return e.own.Error() + "\n" + e.closing.Error() }
+
+func (e *closedError) Unwrap() error { return e.own }
+
+// afterClose joins a command's error and that of closing its store.
+func afterClose(own, closing error) error {
+	if own == nil || closing == nil || errors.Is(closing, engine.ErrCorrupt) {
+		return errors.Join(own, closing)
+	}
+	return &closedError{own, closing}
 }

@@ -52,11 +52,16 @@ func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{"nonsense"}, {"ls", "--nonsense"}, {"ls", "extra"}, {"upsert", "a", "b"},
 		{"upsert", "--batch", "0"}, {"upsert", "--batch", "x"}, {"get"},
-		{"demo", "--items", "5"}, {"demo", "--items", "100", "--delete", "41"}, {"demo", "--dimension", "0"},
-		{"demo", "--contents", "1"}, {"demo", "--purge-within", "1ns"}, {"demo", "--mnist", c.path("nowhere")},
-		{"init", "--generate-key", c.path("new")},
+		{"init", "--generate-key", c.path("new")}, {"demo"}, {"help", "nonsense"},
 	} {
 		c.fails(c.keyed("", args...), exitUsage, "oubliette: ")
+	}
+	for _, args := range [][]string{
+		{"demo", "--items", "5"}, {"demo", "--items", "100", "--delete", "41"}, {"demo", "--dimension", "0"},
+		{"demo", "--contents", "1"}, {"demo", "--purge-within", "1ns"}, {"demo", "--mnist", c.path("nowhere")},
+		{"demo", "--store", c.path("elsewhere")}, {"demo", "--index", "default"},
+	} {
+		c.fails(c.run("", args...), exitUsage, "oubliette: ")
 	}
 	if _, err := os.Stat(c.path("new")); err == nil {
 		t.Error("a key file in spite of a usage error")
@@ -78,8 +83,8 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 
 func TestAnOpenStoreIsLocked(t *testing.T) {
 	c := initialised(t)
-	c.holdOpen(func() {
-		c.fails(c.keyed("", "ls"), exitLocked, "open in another process")
+	c.holdOpen(func(*engine.DB) {
+		c.fails(c.keyed("", "ls"), exitLocked, "open already")
 		c.fails(c.keyed("", "delete", "a"), exitLocked)
 	})
 	c.keyedOK("", "ls")

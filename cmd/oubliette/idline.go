@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -31,18 +30,9 @@ func formatID(id string) string {
 // carriage return would name another item.
 func parseID(s string) (string, error) {
 	if strings.HasPrefix(s, `"`) {
-		id, err := strconv.Unquote(s)
-		if err != nil {
-			return "", errors.New("not a string in double quotes")
-		}
-		if id == "" {
-			return "", errors.New("no id")
-		}
-		return id, nil
+		return unquoteID(s)
 	}
 	switch {
-	case s == "":
-		return "", errors.New("no id")
 	case !utf8.ValidString(s):
 		return "", errors.New("not UTF-8: such an id stands in double quotes")
 	case strings.TrimSpace(s) != s:
@@ -50,48 +40,34 @@ func parseID(s string) (string, error) {
 	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return "", errors.New("a control character: such an id stands in double quotes")
 	}
-	return s, nil
+	return s, checkID(s)
 }
 
-// ids answers the ids of a command: its arguments, or one a line from a file
-// or, for "-", from standard input.
-func (a *app) ids(args []string, file string) ([]string, error) {
-	switch {
-	case file != "" && len(args) > 0:
-		return nil, fmt.Errorf("%w: ids as arguments and --file", errUsage)
-	case file == "" && len(args) == 1 && args[0] == "-":
-		file = "-"
-	case file == "" && len(args) == 0:
-		return nil, fmt.Errorf("%w: no ids", errUsage)
-	case file == "":
-		return args, nil
-	}
-	r, _, err := a.input(file)
+func unquoteID(s string) (string, error) {
+	id, err := strconv.Unquote(s)
 	if err != nil {
-		return nil, err
+		return "", errors.New("not a string in double quotes")
 	}
-	defer r.Close()
-	return readIDs(r)
+	return id, checkID(id)
 }
 
-// readIDs reads one id a line, at most as many as one call takes.
-func readIDs(r io.Reader) ([]string, error) {
-	var ids []string
-	for lines := newLineReader(r, maxIDLine); ; {
-		b, err := lines.next()
-		if errors.Is(err, io.EOF) {
-			return ids, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(ids) == engine.MaxIDs {
-			return nil, fmt.Errorf("line %d: %w: more than %s ids", lines.number, errInput, number(engine.MaxIDs))
-		}
-		id, err := parseID(string(b))
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w: %w", lines.number, errInput, err)
-		}
-		ids = append(ids, id)
+// checkID holds an id against the store's limits.
+func checkID(id string) error {
+	switch {
+	case id == "":
+		return errors.New("no id")
+	case len(id) > engine.MaxID:
+		return fmt.Errorf("id of %d bytes, at most %d", len(id), engine.MaxID)
 	}
+	return nil
+}
+
+// parseIDArgument reads an id among the arguments of a command: it is the id as
+// it is, whatever bytes it has; but one that begins and ends with a double quote
+// is what formatID has written, so that what ls prints can be pasted.
+func parseIDArgument(s string) (string, error) {
+	if len(s) > 1 && strings.HasPrefix(s, `"`) && strings.HasSuffix(s, `"`) {
+		return unquoteID(s)
+	}
+	return s, checkID(s)
 }

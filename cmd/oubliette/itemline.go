@@ -180,11 +180,8 @@ func text(raw json.RawMessage) (string, error) {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return "", errors.New("not a JSON string")
 	}
-	if n := strings.Count(s, "\uFFFD"); n > 0 {
-		meant := strings.Count(string(raw), "\uFFFD") + strings.Count(strings.ToLower(string(raw)), `\ufffd`)
-		if n > meant {
-			return "", errors.New("half of a surrogate pair, which has no UTF-8 form")
-		}
+	if halfSurrogate(raw) {
+		return "", errors.New("half of a surrogate pair, which has no UTF-8 form")
 	}
 	return s, nil
 }
@@ -215,11 +212,10 @@ func base64Bytes(raw json.RawMessage) ([]byte, error) {
 
 // checkItem holds an item against the store's limits.
 func checkItem(it *engine.Item) error {
+	if err := checkID(it.ID); err != nil {
+		return err
+	}
 	switch {
-	case it.ID == "":
-		return errors.New("no id")
-	case len(it.ID) > engine.MaxID:
-		return fmt.Errorf("id of %d bytes, at most %d", len(it.ID), engine.MaxID)
 	case it.Vector != nil && len(it.Vector) == 0:
 		return errors.New("a vector of 0 dimensions (leave it out for none)")
 	case len(it.Vector) > engine.MaxDimension:

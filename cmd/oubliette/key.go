@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,9 +17,9 @@ const maxKeyFile = 64 + 2
 
 // key reads the index key, from the file that was named or from the
 // environment. No error of it quotes what was read.
-func (a *app) key() (engine.Key, error) {
+func (a *app) key(ctx context.Context) (engine.Key, error) {
 	if a.keyFile != "" {
-		return a.readKeyFile(a.keyFile)
+		return within(ctx, func() (engine.Key, error) { return a.readKeyFile(a.keyFile) }) // it may be a pipe
 	}
 	digits := a.getenv(envKey)
 	if digits == "" {
@@ -42,7 +43,7 @@ func (a *app) readKeyFile(path string) (engine.Key, error) {
 		return engine.Key{}, fmt.Errorf("%w file: %w", errKey, err)
 	}
 	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 {
-		fmt.Fprintf(a.stderr, "oubliette: warning: key file %s is open to others (mode %04o); chmod 600 it\n", path, mode.Perm())
+		a.warn("key file %s is open to others (mode %04o); chmod 600 it", path, mode.Perm())
 	}
 	b := make([]byte, maxKeyFile+1)
 	defer clear(b)
@@ -62,14 +63,15 @@ func (a *app) readKeyFile(path string) (engine.Key, error) {
 }
 
 // writeKeyFile writes a key to a new file that only its owner may read, and
-// makes it durable. A file that is there is never overwritten.
+// makes it durable. A file that is there is never overwritten; one that could
+// not be written whole is taken away again.
 func writeKeyFile(path string, key engine.Key) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%w file %s is there already: a key is never overwritten", errKey, path)
+		return fmt.Errorf("key file %s is there already: a key is never overwritten", path)
 	}
 	if err != nil {
-		return fmt.Errorf("%w file: %w", errKey, err)
+		return fmt.Errorf("key file: %w", err)
 	}
 	b := fmt.Appendf(nil, "%x\n", key.Reveal())
 	defer clear(b)
@@ -81,7 +83,7 @@ func writeKeyFile(path string, key engine.Key) error {
 		err = syncFolder(filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("%w file %s: %w", errKey, path, err)
+		return errors.Join(fmt.Errorf("key file %s: %w", path, err), os.Remove(path))
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func TestAGeneratedKeyIsItsOwnersAndNeverOverwritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.fails(c.run("", "init", "--index", "second", "--generate-key", c.path("key")), exitKey, "never overwritten")
+	c.fails(c.run("", "init", "--index", "second", "--generate-key", c.path("key")), exitFailure, "never overwritten")
 	if after, err := os.ReadFile(c.path("key")); err != nil || string(after) != string(before) {
 		t.Errorf("the key file has changed: %v", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
 // lineReader reads lines of a bounded length and counts them.
@@ -15,21 +14,46 @@ type lineReader struct {
 	max    int // bytes of a line, without its end
 	number int // of the line read last, from 1 on
 	buf    []byte
+	ahead  *lineRead // nil: next has to read
+}
+
+// lineRead is a line, or why there is none.
+type lineRead struct {
+	line []byte
+	err  error
 }
 
 func newLineReader(r io.Reader, max int) *lineReader {
 	return &lineReader{r: bufio.NewReaderSize(r, 64<<10), max: max}
 }
 
+// await waits until the next line is there, or its absence is known.
+func (l *lineReader) await() error {
+	line, err := l.read()
+	l.ahead = &lineRead{line, err}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
 // next answers the next line without its end ("\n" or "\r\n"), io.EOF behind the
 // last. The line is good until the next call.
 func (l *lineReader) next() ([]byte, error) {
+	if a := l.ahead; a != nil {
+		l.ahead = nil
+		return a.line, a.err
+	}
+	return l.read()
+}
+
+func (l *lineReader) read() ([]byte, error) {
 	l.buf = l.buf[:0]
 	for {
 		part, err := l.r.ReadSlice('\n')
 		if len(l.buf)+len(part) > l.max+2 {
 			l.number++
-			return nil, fmt.Errorf("line %d: %w: longer than %s bytes", l.number, errInput, number(l.max))
+			return nil, &lineError{l.number, fmt.Errorf("%w: longer than %s bytes", errInput, number(l.max))}
 		}
 		l.buf = append(l.buf, part...)
 		switch {
@@ -38,29 +62,9 @@ func (l *lineReader) next() ([]byte, error) {
 		case errors.Is(err, io.EOF) && len(l.buf) == 0:
 			return nil, io.EOF
 		case err != nil && !errors.Is(err, io.EOF):
-			return nil, fmt.Errorf("behind line %d: %w", l.number, err)
+			return nil, fmt.Errorf("reading line %d: %w", l.number+1, err)
 		}
 		l.number++
 		return bytes.TrimSuffix(bytes.TrimSuffix(l.buf, []byte("\n")), []byte("\r")), nil
 	}
-}
-
-// input opens a file, or standard input for "-". length is -1 where nobody
-// knows it.
-func (a *app) input(name string) (r io.ReadCloser, length int64, err error) {
-	if name == "-" {
-		return io.NopCloser(a.stdin), -1, nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("%w: %w", errInput, err)
-		}
-		return nil, 0, err
-	}
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return f, -1, nil
-	}
-	return f, info.Size(), nil
 }

@@ -2,20 +2,21 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 func main() {
+	ignoreBrokenPipes()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process
-	code := run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr, os.Getenv})
+	code := run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr, os.Getenv, vfs.Default})
 	stop()
 	os.Exit(code)
 }
@@ -25,44 +26,24 @@ type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	fs             vfs.FS // of stores
 }
 
 // run runs one command line and answers its exit code.
 func run(ctx context.Context, args []string, env environment) int {
-	a := &app{environment: env}
+	env.stdout = output{env.stdout}
+	a := &app{environment: env, keyLike: keyLike(args)}
 	root := a.root()
+	a.json = wantsJSON(args) // a line that does not parse is an error for machines, too
 	root.SetArgs(args)
-	root.SetIn(env.stdin)
-	root.SetOut(env.stdout)
-	root.SetErr(env.stderr)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !a.started {
+	if err != nil && !a.started && !errors.Is(err, errUsage) {
 		err = fmt.Errorf("%w: %w", errUsage, err)
 	}
 	code := exitCode(err)
 	a.report(err, code)
 	return code
-}
-
-// report writes an error where a person or a machine expects it.
-func (a *app) report(err error, code int) {
-	if err == nil {
-		return
-	}
-	text := err.Error()
-	if errors.Is(err, context.Canceled) {
-		text = "interrupted: " + text
-	}
-	if !a.json {
-		fmt.Fprintf(a.stderr, "oubliette: %s\n", strings.ReplaceAll(text, "\n", "\noubliette: "))
-		return
-	}
-	b, jerr := json.Marshal(struct {
-		Error    string `json:"error"`
-		ExitCode int    `json:"exit_code"`
-	}{text, code})
-	if jerr != nil {
-		panic(jerr) // a string and a number marshal
-	}
-	fmt.Fprintf(a.stderr, "%s\n", b)
 }

@@ -10,15 +10,17 @@ import (
 	"oubliette/engine"
 )
 
-// storeDir is the store's folder, from the flag or the environment.
+// storeDir is the store's folder, from the flag or the environment, in the one
+// spelling that everything else works with.
 func (a *app) storeDir() (string, error) {
-	if a.store != "" {
-		return a.store, nil
+	dir := a.store
+	if dir == "" {
+		dir = a.getenv(envStore)
 	}
-	if dir := a.getenv(envStore); dir != "" {
-		return dir, nil
+	if dir == "" {
+		return "", fmt.Errorf("%w: no store: give --store DIR or set $%s", errUsage, envStore)
 	}
-	return "", fmt.Errorf("%w: no store: give --store DIR or set $%s", errUsage, envStore)
+	return filepath.Clean(dir), nil
 }
 
 // existingStore is storeDir of a store that is there. Looking for it before it
@@ -38,36 +40,72 @@ func (a *app) existingStore() (string, error) {
 
 // withStore opens an existing store, hands it over and closes it. Closing
 // erases what has been deleted; where it cannot, that is the error.
-func (a *app) withStore(opts engine.Options, do func(db *engine.DB) error) (err error) {
-	dir, err := a.existingStore()
-	if err != nil {
-		return err
-	}
+func (a *app) withStore(ctx context.Context, dir string, opts engine.Options, do func(db *engine.DB) error) (err error) {
+	a.reading, opts.FS = opts.ReadOnly, a.fs
+	bar := a.spinner("opening")
 	db, err := engine.Open(dir, &opts)
+	bar.done()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = afterClose(err, a.close(ctx, db)) }()
 	return do(db)
 }
 
-// withIndex is withStore for a command that works on the index with its key.
-func (a *app) withIndex(ctx context.Context, opts engine.Options, do func(db *engine.DB, ix *engine.Index) error) error {
-	if _, err := a.existingStore(); err != nil {
-		return err
+// close closes the store. Of one that is open for reading nothing is lost when,
+// after an interrupt, the process ends without it: so no call that goes on
+// without looking at its context is waited for.
+func (a *app) close(ctx context.Context, db *engine.DB) error {
+	if !a.reading {
+		bar := a.spinner("closing")
+		defer bar.done()
+		return db.Close()
 	}
-	key, err := a.key()
+	_, err := within(ctx, func() (struct{}, error) { return struct{}{}, db.Close() })
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// target is what a command works on: an index of a store, and its key.
+type target struct {
+	dir string
+	key engine.Key
+}
+
+// target looks at all that can be wrong before the store is opened.
+func (a *app) target(ctx context.Context) (target, error) {
+	dir, err := a.existingStore()
 	if err != nil {
-		return err
+		return target{}, err
 	}
-	defer key.Wipe()
-	return a.withStore(opts, func(db *engine.DB) error {
-		ix, err := db.LoadIndex(ctx, a.index, engine.WithIndexKey(key))
+	key, err := a.key(ctx)
+	return target{dir, key}, err
+}
+
+// withTarget opens the store and the index, hands them over and closes the
+// store.
+func (a *app) withTarget(ctx context.Context, t target, opts engine.Options, do func(db *engine.DB, ix *engine.Index) error) error {
+	return a.withStore(ctx, t.dir, opts, func(db *engine.DB) error {
+		bar := a.spinner("opening")
+		ix, err := db.LoadIndex(ctx, a.index, engine.WithIndexKey(t.key))
+		bar.done()
 		if err != nil {
 			return err
 		}
 		return do(db, ix)
 	})
+}
+
+// withIndex is target and withTarget for a command that reads no input.
+func (a *app) withIndex(ctx context.Context, opts engine.Options, do func(db *engine.DB, ix *engine.Index) error) error {
+	t, err := a.target(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.key.Wipe()
+	return a.withTarget(ctx, t, opts, do)
 }
 
 // reading are the options of a command that changes nothing.

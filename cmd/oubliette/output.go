@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,10 +17,37 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// line writes a label and what belongs to it, aligned.
-func line(w io.Writer, label, format string, args ...any) error {
-	_, err := fmt.Fprintf(w, "%-15s%s\n", label, fmt.Sprintf(format, args...))
+// output marks what goes wrong with standard output as such.
+type output struct{ io.Writer }
+
+func (o output) Write(b []byte) (int, error) {
+	n, err := o.Writer.Write(b)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errOutput, err)
+	}
+	return n, err
+}
+
+// page is lines that are written together: they arrive, or one error says that
+// they did not.
+type page struct{ bytes.Buffer }
+
+// line adds a label and what belongs to it, aligned.
+func (p *page) line(label, format string, args ...any) {
+	fmt.Fprintf(p, "%-15s%s\n", label, fmt.Sprintf(format, args...))
+}
+
+// print writes a page to standard output.
+func (a *app) print(p *page) error {
+	_, err := a.stdout.Write(p.Bytes())
 	return err
+}
+
+// printLine is print for a page of one line.
+func (a *app) printLine(label, format string, args ...any) error {
+	var p page
+	p.line(label, format, args...)
+	return a.print(&p)
 }
 
 // number writes n with commas between thousands.

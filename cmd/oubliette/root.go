@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -10,11 +14,15 @@ import (
 // all commands share.
 type app struct {
 	environment
-	store   string
-	index   string
-	keyFile string
-	json    bool
-	started bool // a command runs: errors from now on are not of the usage
+	store      string
+	index      string
+	indexGiven bool // and not left at its default
+	keyFile    string
+	json       bool
+
+	keyLike []string // what looks like a key in the command line
+	started bool     // a command runs: errors from now on are not of the usage
+	reading bool     // the command changes nothing
 }
 
 const (
@@ -31,18 +39,40 @@ Try "oubliette demo" first: it puts 10,000 items into a fresh store, deletes
 
 A store is a folder: --store DIR, or $OUBLIETTE_STORE. The index key is 64
 hexadecimal digits in a file (--key-file FILE) or in $OUBLIETTE_KEY; it is never
-an argument. The store does not keep it: without it nothing opens.
+an argument. One that looks like a key is never shown, and taken for nothing but
+an id. The store does not keep the key: without it nothing opens.
+
+With --json every line of the results on standard output is JSON, and so is
+every line on standard error: {"error", "kind", "exit_code"} and, where they
+apply, "line" of the input, "committed" items and "missing" ids; {"warning"};
+{"hint"}.
 
 `
 
 func (a *app) root() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:           "oubliette",
 		Short:         "An encrypted store of vector items that is made for deleting",
 		Long:          rootHelp + exitHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.indexGiven = cmd.Flags().Changed("index")
+			return refuseKeys(cmd)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.started = version
+			switch {
+			case version:
+				return a.printVersion()
+			case a.json:
+				return errors.New("no command")
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "say which build this is")
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.store, "store", "", "the store's folder (default $"+envStore+")")
 	flags.StringVar(&a.index, "index", "default", "name of the index")
@@ -52,7 +82,28 @@ func (a *app) root() *cobra.Command {
 		a.initCommand(), a.upsertCommand(), a.getCommand(), a.deleteCommand(), a.lsCommand(),
 		a.purgeCommand(), a.compactCommand(), a.checkCommand(), a.statCommand(), a.demoCommand(),
 	)
+	root.SetHelpCommand(helpCommand())
 	return root
+}
+
+// helpCommand fails, unlike the one that comes with the package, on a command
+// that is not there.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Say what a command does",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return fmt.Errorf("no help on %q", strings.Join(args, " "))
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }
 
 // action makes a command's function of one that takes the context and
@@ -62,4 +113,20 @@ func (a *app) action(do func(ctx context.Context, args []string) error) func(*co
 		a.started = true
 		return do(cmd.Context(), args)
 	}
+}
+
+// wantsJSON looks for --json in a command line that has not been parsed, and may
+// not parse.
+func wantsJSON(args []string) (want bool) {
+	for _, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if arg == "--json" {
+			want = true
+		} else if value, ok := strings.CutPrefix(arg, "--json="); ok {
+			want, _ = strconv.ParseBool(value)
+		}
+	}
+	return want
 }

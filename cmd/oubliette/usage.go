@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -52,15 +53,24 @@ func usageOf(fs vfs.FS, dir string) (u usage, err error) {
 		if err != nil {
 			return u, err
 		}
-		part := &u.Other
-		switch rest := strings.TrimLeft(strings.TrimPrefix(path, dir), "/"); {
-		case strings.HasPrefix(rest, "segments"):
-			part = &u.Segments
-		case strings.HasPrefix(rest, "pebble"):
-			part = &u.Log
-		}
+		part := u.part(dir, path)
 		part.Files++
 		part.Bytes += info.Size()
 	}
 	return u, nil
+}
+
+// part is where a file of the store in dir counts.
+func (u *usage) part(dir, path string) *fileUsage {
+	rest, err := filepath.Rel(dir, path)
+	if err != nil {
+		return &u.Other
+	}
+	switch top, _, _ := strings.Cut(filepath.ToSlash(rest), "/"); top {
+	case "segments":
+		return &u.Segments
+	case "pebble":
+		return &u.Log
+	}
+	return &u.Other
 }
