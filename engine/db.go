@@ -60,6 +60,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("empty store folder: %w", ErrInvalid)
 	}
+	dir = o.FS.PathJoin(dir) // cleaned: one spelling for all that is done with it
 	if !o.ReadOnly {
 		if _, err := o.FS.Stat(o.FS.PathDir(dir)); err != nil {
 			return nil, err // more than one folder's creation would not be durable
@@ -70,6 +71,9 @@ func Open(dir string, opts *Options) (*DB, error) {
 	}
 	if _, err := o.FS.Stat(dir); err != nil {
 		return nil, err
+	}
+	if err := checkOurs(o.FS, dir); err != nil {
+		return nil, err // and make no lock file there
 	}
 	lock, err := lockStore(o, dir)
 	if err != nil {

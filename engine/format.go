@@ -101,6 +101,19 @@ func prepareDir(fs vfs.FS, dir string, readOnly bool) error {
 	}
 }
 
+// checkOurs refuses a folder that holds what is not a store's.
+func checkOurs(fs vfs.FS, dir string) error {
+	path := fs.PathJoin(dir, formatFile)
+	if _, err := fs.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	fresh, err := isFresh(fs, dir)
+	if err == nil && !fresh {
+		err = fault.Corrupt(path, 0, "is missing beside other files: %w", fault.ErrForeign)
+	}
+	return err
+}
+
 // hasDatabase tells whether the store's database has been made.
 func hasDatabase(fs vfs.FS, dir string) (bool, error) {
 	names, err := fs.List(fs.PathJoin(dir, pebbleDir))

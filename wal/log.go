@@ -285,6 +285,9 @@ func (l *Log) release() {
 }
 
 func failed(err error) error {
+	if errors.Is(err, fault.ErrFailed) {
+		return err
+	}
 	return fmt.Errorf("%w: %w", fault.ErrFailed, err)
 }
 
