@@ -2,17 +2,12 @@ package engine
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"slices"
-	"strings"
 
 	"oubliette/compaction"
 	"oubliette/crypto"
 	"oubliette/internal/fault"
 	"oubliette/internal/meta"
 	"oubliette/segment"
-	"oubliette/wal"
 )
 
 // The states of a segment file, as one byte under its key. A file is building
@@ -102,67 +97,6 @@ func (db *DB) unlisted(index crypto.IndexID, ids []crypto.SegmentID) (out []cryp
 	return ids // of an index that was deleted
 }
 
-// destroy makes segment files unreadable and removes them, then their records.
-func (db *DB) destroy(index crypto.IndexID, ids []crypto.SegmentID) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	var errs []error
-	batch := db.meta.NewBatch()
-	for _, id := range ids {
-		if err := db.destroyFile(db.segmentPath(index, id)); err != nil {
-			errs = append(errs, err) // the others need not wait for it
-			continue
-		}
-		batch.Delete(meta.SegmentKey(index, id))
-	}
-	if err := syncDir(db.opts.FS, db.segmentDir(index)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		batch.Close()
-		return errors.Join(append(errs, err)...)
-	}
-	// Lost in a crash, it is done again.
-	return errors.Join(append(errs, db.meta.CommitLazy(batch))...)
-}
-
-// destroyFile makes a second attempt, at all of it and through a fresh
-// descriptor, when the first fails.
-func (db *DB) destroyFile(path string) error {
-	if segment.Destroy(db.opts.FS, path) == nil {
-		return nil
-	}
-	return segment.Destroy(db.opts.FS, path)
-}
-
-// noteWaiting notes the indexes with deletes in the log that have not been
-// applied: until somebody with a writer's key loads the index, their bytes stay.
-// What cannot be read is told by who loads it.
-func (db *DB) noteWaiting() {
-	for _, c := range db.mu.catalogue {
-		if c.record == nil {
-			continue
-		}
-		if m, err := db.readManifest(c); err == nil {
-			db.waiting[c.id], _ = wal.HoldsTombstones(db.meta, c.id, m.Applied.Group)
-		}
-	}
-}
-
-// waitingIndexes are the indexes with dead bytes on disk that nobody has unlocked
-// since the store was opened: their deletes wait for a key, or Open could not
-// overwrite what had been placed, and err says why.
-func (db *DB) waitingIndexes() (names []string, err error) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	for _, c := range db.mu.catalogue {
-		if (db.waiting[c.id] || db.unerased[c.id] != nil) && db.mu.states[c.id] == nil {
-			names = append(names, c.name)
-			err = errors.Join(err, db.unerased[c.id])
-		}
-	}
-	slices.Sort(names)
-	return names, err
-}
-
 // finishErasures overwrites what a manifest's dead records still list. An error
 // leaves the rest to whoever loads the index: the extents stay pending there.
 func (db *DB) finishErasures(c *catalogued) {
@@ -228,126 +162,4 @@ func pendingEnd(dead *compaction.Dead) uint64 {
 		return dead.Pending[n-1].End()
 	}
 	return segment.DataStart
-}
-
-func (db *DB) readManifest(c *catalogued) (*compaction.Manifest, error) {
-	path := fmt.Sprintf("manifest of index %q", c.name)
-	b, ok, err := db.meta.Get(meta.ManifestKey(c.id))
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fault.Corrupt(path, 0, "is missing: %w", fault.ErrDamaged)
-	}
-	m, err := compaction.DecodeManifest(b, c.id, c.writer)
-	if err != nil {
-		return nil, &fault.CorruptionError{Path: path, Err: err}
-	}
-	return m, nil
-}
-
-// readDead answers the dead set of a segment as the manifest commits to it.
-func (db *DB) readDead(index crypto.IndexID, seg *compaction.Segment) (*compaction.Dead, error) {
-	if seg.Dead == (crypto.Hash{}) {
-		return compaction.NoDead, nil
-	}
-	path := "dead record of segment " + seg.ID.String()
-	b, ok, err := db.meta.Get(meta.DeadKey(index, seg.ID))
-	if err != nil {
-		return nil, err
-	}
-	if !ok || crypto.Sum(b) != seg.Dead {
-		return nil, fault.Corrupt(path, 0, "is not the one that the manifest lists: %w", fault.ErrDamaged)
-	}
-	dead, err := compaction.DecodeDead(b, index, seg.ID)
-	if err != nil {
-		return nil, &fault.CorruptionError{Path: path, Err: err}
-	}
-	return dead, nil
-}
-
-// removeStrayDirs removes the empty folders of indexes that are not there. A
-// folder with something in it is left for Check to report.
-func (db *DB) removeStrayDirs() error {
-	fs, root := db.opts.FS, db.opts.FS.PathJoin(db.dir, segmentsDir)
-	names, err := fs.List(root)
-	if errors.Is(err, os.ErrNotExist) {
-		return fault.Corrupt(root, 0, "is missing: %w", fault.ErrDamaged)
-	}
-	if err != nil {
-		return err
-	}
-	known := make(map[string]bool)
-	for _, c := range db.mu.catalogue {
-		known[c.id.String()] = true
-	}
-	for _, name := range names {
-		inside, err := fs.List(fs.PathJoin(root, name))
-		if known[name] || strings.HasPrefix(name, ".") || err != nil || len(inside) > 0 {
-			continue
-		}
-		if err := fs.Remove(fs.PathJoin(root, name)); err != nil {
-			return err
-		}
-	}
-	return syncDir(fs, root)
-}
-
-func (db *DB) removeDir(index crypto.IndexID) error {
-	dir := db.segmentDir(index)
-	if err := db.opts.FS.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return syncDir(db.opts.FS, db.opts.FS.PathDir(dir))
-}
-
-// takeUnfinished hands the files over that could not be destroyed.
-func (db *DB) takeUnfinished(index crypto.IndexID) []crypto.SegmentID {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	ids := db.mu.unfinished[index]
-	delete(db.mu.unfinished, index)
-	return ids
-}
-
-// finishRemovals tries once more to destroy what could not be destroyed, and
-// answers what still can't.
-func (db *DB) finishRemovals() map[crypto.IndexID]error {
-	db.mu.Lock()
-	left := db.mu.unfinished
-	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
-	db.mu.Unlock()
-	failed := make(map[crypto.IndexID]error)
-	for index, ids := range left {
-		if err := db.remove(index, ids); err != nil {
-			failed[index] = err
-		}
-	}
-	return failed
-}
-
-// remove destroys files that no index lists, and the folder of an index that is
-// gone. What does not go is noted.
-func (db *DB) remove(index crypto.IndexID, ids []crypto.SegmentID) error {
-	err := db.destroy(index, ids)
-	db.mu.Lock()
-	if err != nil {
-		db.mu.unfinished[index] = ids
-	}
-	kept := err != nil || db.catalogued(index)
-	db.mu.Unlock()
-	if kept {
-		return err
-	}
-	return db.removeDir(index)
-}
-
-// catalogued tells whether there is an index of that id; mu is held.
-func (db *DB) catalogued(index crypto.IndexID) bool {
-	for _, c := range db.mu.catalogue {
-		if c.id == index {
-			return true
-		}
-	}
-	return false
 }

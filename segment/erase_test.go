@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -272,6 +273,18 @@ func TestCoalesceMergesWhatTouches(t *testing.T) {
 	wantEqual(t, "merged", got, []Extent{{10, 10}, {40, 15}})
 	if len(Coalesce(nil)) != 0 {
 		t.Error("nothing merged to something")
+	}
+}
+
+func TestSubtractLeavesWhatNothingTakes(t *testing.T) {
+	for _, c := range []struct{ xs, taken, want []Extent }{
+		{[]Extent{{0, 100}}, nil, []Extent{{0, 100}}},
+		{[]Extent{{0, 100}}, []Extent{{90, 20}, {10, 5}, {12, 8}}, []Extent{{0, 10}, {20, 70}}},
+		{[]Extent{{50, 10}, {0, 10}}, []Extent{{5, 50}}, []Extent{{0, 5}, {55, 5}}},
+		{[]Extent{{10, 10}}, []Extent{{0, 100}}, nil},
+		{[]Extent{{10, 10}, {30, 10}}, []Extent{{0, 5}, {20, 10}, {40, 5}}, []Extent{{10, 10}, {30, 10}}},
+	} {
+		wantEqual(t, "rest", Subtract(slices.Clone(c.xs), c.taken), c.want)
 	}
 }
 

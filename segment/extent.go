@@ -1,5 +1,10 @@
 package segment
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Extent is a range of a file, in bytes.
 type Extent struct{ Off, Len uint64 }
 
@@ -26,4 +31,32 @@ func Coalesce(sorted []Extent) []Extent {
 		}
 	}
 	return out
+}
+
+// Subtract is what of xs is in none of taken, in order. Neither has to be sorted;
+// xs is sorted by it.
+func Subtract(xs, taken []Extent) (rest []Extent) {
+	inOrder := func(a, b Extent) int { return cmp.Compare(a.Off, b.Off) }
+	slices.SortFunc(xs, inOrder)
+	taken = slices.SortedFunc(slices.Values(taken), inOrder)
+	taken = Coalesce(taken)
+	for _, x := range Coalesce(xs) {
+		for len(taken) > 0 && taken[0].End() <= x.Off {
+			taken = taken[1:]
+		}
+		at := x.Off
+		for _, t := range taken {
+			if t.Off >= x.End() {
+				break
+			}
+			if t.Off > at {
+				rest = append(rest, Extent{Off: at, Len: t.Off - at})
+			}
+			at = max(at, t.End())
+		}
+		if at < x.End() {
+			rest = append(rest, Extent{Off: at, Len: x.End() - at})
+		}
+	}
+	return rest
 }

@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+
+	"oubliette/wal"
+)
+
+// noteWaiting notes the indexes with deletes in the log that have not been
+// applied: until somebody with a writer's key loads the index, their bytes stay.
+// What cannot be read is told by who loads it.
+func (db *DB) noteWaiting() {
+	for _, c := range db.mu.catalogue {
+		if c.record == nil {
+			continue
+		}
+		if m, err := db.readManifest(c); err == nil {
+			db.waiting[c.id], _ = wal.HoldsTombstones(db.meta, c.id, m.Applied.Group)
+		}
+	}
+}
+
+// waitingIndexes are the indexes with dead bytes on disk that nobody has unlocked
+// since the store was opened: their deletes wait for a key, or Open could not
+// overwrite what had been placed, and err says why.
+func (db *DB) waitingIndexes() (names []string, err error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for _, c := range db.mu.catalogue {
+		if (db.waiting[c.id] || db.unerased[c.id] != nil) && db.mu.states[c.id] == nil {
+			names = append(names, c.name)
+			err = errors.Join(err, db.unerased[c.id])
+		}
+	}
+	slices.Sort(names)
+	return names, err
+}
