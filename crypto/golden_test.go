@@ -1,6 +1,7 @@
 package crypto
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -66,5 +67,17 @@ func TestGrantPageShowsTheBytes(t *testing.T) {
 		{Name: "length of label", Size: 4}, {Name: "label", Size: len(labelDEKInfo)},
 		{Name: "length of index", Size: 4}, {Name: "index", Size: 16}, {Name: "length of segment", Size: 4}, {Name: "segment", Size: 16},
 		{Name: "length of epoch", Size: 4}, {Name: "epoch", Size: 8},
+	})
+}
+
+func TestAnchorPageShowsTheBytes(t *testing.T) {
+	v := load[anchorVectors](t, "anchor.json")
+	c := &v.Cases[0]
+	golden.Check(t, "grant.md", "anchor", c.Plain, []golden.Field{
+		{Name: "version", Size: 1}, {Name: "root's key", Size: 32}, {Name: "epoch", Size: 8}, {Name: "SHA-256 of its record", Size: 32},
+	})
+	sealed := sealAnchor(secret(t, c.Key), IndexID(v.Index), UserID(c.User), bytes.Clone(c.Salt), c.Plain)
+	golden.Check(t, "grant.md", "sealed anchor", sealed, []golden.Field{
+		{Name: "salt", Size: anchorSalt}, {Name: "sealed", Size: anchorPlain}, {Name: "tag", Size: Overhead},
 	})
 }

@@ -1,7 +1,7 @@
 // Package meta is the one small database of a store: everything that is not
 // item bytes. It holds the log's groups, the catalogue, epoch records, grants, anchors,
 // manifests, segment states and dead records, under the keys of
-// keys.go (docs/format/keys.md). It knows nothing of what they say. Below it is
+// keys.go (docs/format/database.md). It knows nothing of what they say. Below it is
 // Pebble, which no caller sees.
 //
 // # Promises

@@ -7,7 +7,7 @@ import (
 	"oubliette/crypto"
 )
 
-// The key space, docs/format/keys.md: one byte says what a record is, ids follow
+// The key space, docs/format/database.md: one byte says what a record is, ids follow
 // as they are, numbers in eight bytes big-endian so that keys sort by them.
 const (
 	tagAnchor    = 'a'

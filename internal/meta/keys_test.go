@@ -36,7 +36,7 @@ func TestKeysAreAsDocumented(t *testing.T) {
 		{"segment", SegmentKey(index, segment), []golden.Field{tag, idx, seg}},
 		{"group", GroupKey(index, 66051), []golden.Field{tag, idx, {Name: "group, big-endian", Size: 8}}},
 	} {
-		t.Run(c.block, func(t *testing.T) { golden.Check(t, "keys.md", c.block, c.key, c.fields) })
+		t.Run(c.block, func(t *testing.T) { golden.Check(t, "database.md", c.block, c.key, c.fields) })
 	}
 }
 
