@@ -15,13 +15,16 @@ type Figures struct {
 	Entries uint32 // in the index
 	Live    uint32 // of Entries, not dead
 	Must    bool   // its file failed a write or an erasure: its rows have to move
+	// Exposed: somebody who had the reader key of its data key has been taken out
+	// since, and may have kept the data key.
+	Exposed bool
 }
 
 // Limits bounds a plan.
 type Limits struct {
 	SegmentSize uint64 // what a full segment holds
 	MaxWork     uint64 // live bytes that one rewrite moves at most
-	Full        bool   // rewrite everything that has dead bytes, and all small segments
+	Full        bool   // rewrite everything that has dead bytes or is exposed, and all small segments
 }
 
 // MaxWork is how many live bytes one rewrite moves, unless a single segment
@@ -37,7 +40,8 @@ const minMerge = 8
 //
 //  1. a segment whose file failed, alone;
 //  2. segments that are dead throughout: they cost nothing, all of them at once;
-//  3. segments of which more than half is dead (with Full: any of it);
+//  3. segments of which more than half is dead (with Full: any of it, and those
+//     that are exposed);
 //  4. small segments (live bytes below a quarter of SegmentSize and half of
 //     MaxWork), when there are at least eight (with Full: two).
 //
@@ -54,7 +58,9 @@ func Plan(segments []Figures, lim Limits) []crypto.SegmentID {
 	if out := pick(segments, 0, func(s Figures) bool { return s.Live == 0 }); out != nil {
 		return out
 	}
-	mostlyDead := func(s Figures) bool { return s.Dead > 0 && (lim.Full || s.Dead*2 > s.Size) }
+	mostlyDead := func(s Figures) bool {
+		return s.Dead > 0 && (lim.Full || s.Dead*2 > s.Size) || lim.Full && s.Exposed
+	}
 	if out := pick(segments, lim.MaxWork, mostlyDead); out != nil {
 		return out
 	}

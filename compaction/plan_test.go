@@ -34,6 +34,8 @@ func TestPlan(t *testing.T) {
 	}
 	normal := Limits{SegmentSize: 256 * mib, MaxWork: MaxWork}
 	everything := Limits{SegmentSize: 256 * mib, MaxWork: MaxWork, Full: true}
+	exposed := full(5)
+	exposed.Exposed = true
 	for _, c := range []struct {
 		name string
 		in   []Figures
@@ -42,6 +44,8 @@ func TestPlan(t *testing.T) {
 	}{
 		{"nothing there", nil, normal, nil},
 		{"nothing there, all asked for", nil, everything, nil},
+		{"exposed", []Figures{full(1), exposed}, normal, nil},
+		{"exposed, all asked for", []Figures{full(1), exposed}, everything, ids(5)},
 		{"full and living", []Figures{full(1), full(2)}, everything, nil},
 		{"a failed file comes first and alone", []Figures{fig(1, 10, 10, 5, 0), failed, fig(2, 10, 9, 5, 1)}, normal, ids(9)},
 		{"dead throughout, all at once", []Figures{fig(1, 200, 200, 5, 0), full(2), fig(3, 200, 100, 5, 0), fig(4, 100, 99, 5, 1)}, normal, ids(1, 3)},

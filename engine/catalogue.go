@@ -154,6 +154,16 @@ func (c *catalogued) mapKeys(newest crypto.Secret) (map[uint64]crypto.Secret, er
 	return keys, nil
 }
 
+// readerSince is the first epoch, of those whose records are there, that has the
+// reader key of the newest.
+func (c *catalogued) readerSince() uint64 {
+	r := c.record
+	for before := c.past[r.Epoch-1]; before != nil && bytes.Equal(before.Reader, r.Reader); before = c.past[r.Epoch-1] {
+		r = before
+	}
+	return r.Epoch
+}
+
 func wipeAll(keys map[uint64]crypto.Secret) {
 	for _, k := range keys {
 		k.Wipe()

@@ -140,3 +140,17 @@ func (ix *Index) TombstoneSets(ctx context.Context) (int, error) {
 	defer v.release()
 	return len(v.tombs), nil
 }
+
+// StepSize sets how many bytes of rows a rewrite moves before it looks whether
+// something else is due. With 1 a step moves one input of at most a chunk.
+func (ix *Index) StepSize(ctx context.Context, n int) error {
+	c, err := ix.begin(ctx, nil, crypto.PermWrite)
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	return c.work.do(ctx, func(context.Context) error {
+		c.work.stepSize = n
+		return nil
+	})
+}

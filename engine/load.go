@@ -84,6 +84,10 @@ func (l *loader) read() (wal.Position, error) {
 	if err != nil {
 		return wal.Position{}, err
 	}
+	pin := &l.cat.record.Pin
+	if m.Start.Group < pin.Group || m.Start.Group == pin.Group && m.Start.Head != pin.Head {
+		return wal.Position{}, fault.Corrupt(fmt.Sprintf("manifest of index %q", l.cat.name), 0, "begins at group %d of the log, the epoch at group %d: %w", m.Start.Group, pin.Group, fault.ErrDamaged)
+	}
 	l.manifest = m
 	l.mu.dim.fix(l.cat.record.Dimension)
 	if !l.mu.dim.fix(m.Dimension) {
@@ -140,6 +144,12 @@ func (l *loader) segment(seg *compaction.Segment) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !file.SealedTo(crypto.Sum(l.cat.record.Reader)) {
+		// So it is where somebody has put back the records of an epoch that is
+		// over: what is written on in it would be sealed to who has been revoked.
+		file.Release()
+		return fault.Corrupt(path, 0, "no header slot is sealed to the reader key of epoch %d: %w", l.cat.record.Epoch, fault.ErrDamaged)
 	}
 	if seg.Sealed {
 		table, err := l.table(seg, file)

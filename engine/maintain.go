@@ -24,8 +24,9 @@ type maintenance struct {
 	erased  uint64 // up to which the bytes are off the disk
 	pending bool   // dead extents may be left
 
-	moving *moving // the rewrite under way, nil when there is none
-	more   bool    // there is something to rewrite
+	moving   *moving // the rewrite under way, nil when there is none
+	more     bool    // there is something to rewrite
+	stepSize int     // see rewriteStep
 
 	waits bool // it has been told that what is due waits for a writer's key
 
@@ -64,6 +65,7 @@ func newMaintenance(s *state) *maintenance {
 	return &maintenance{
 		s: s, kick: make(chan struct{}, 1), jobs: make(chan *job),
 		quit: make(chan struct{}), done: make(chan struct{}),
+		stepSize: defaultStep,
 	}
 }
 

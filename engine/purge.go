@@ -45,7 +45,8 @@ func (c *call) certificate() Certificate {
 }
 
 // Compact purges, closes the open segment and rewrites every segment with dead
-// space, and small segments together, until nothing is left to gain of what was
+// space, every one whose data key somebody may have kept who has been taken out
+// since, and small segments together, until nothing is left to gain of what was
 // there when it began: space goes back to the file system, and the rows stand
 // under fresh keys. It needs a reader's and a writer's key.
 func (ix *Index) Compact(ctx context.Context, opts ...OpOption) error {

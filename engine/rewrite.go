@@ -24,7 +24,7 @@ func (m *maintenance) rewriteStep(ctx context.Context, ring *keyring, full bool)
 		}
 	}
 	mv := m.moving
-	done, err := m.step(stopped{ctx, m}, ring, mv, stepSize)
+	done, err := m.step(stopped{ctx, m}, ring, mv, m.stepSize)
 	if err == nil && !done {
 		return true, false, nil
 	}
@@ -42,16 +42,16 @@ func (m *maintenance) rewriteStep(ctx context.Context, ring *keyring, full bool)
 	return false, false, err
 }
 
-// stepSize is how many bytes of rows a rewrite moves before it looks whether
+// defaultStep is how many bytes of rows a rewrite moves before it looks whether
 // something else is due.
-const stepSize = 16 << 20
+const defaultStep = 16 << 20
 
 // beginRewrite makes the plan's rewrite the one under way, if there is one and
 // a reader's key for it.
 func (m *maintenance) beginRewrite(ring *keyring, full bool) error {
 	v := m.s.acquire()
 	defer v.release()
-	plan := compaction.Plan(v.figures(full), compaction.Limits{
+	plan := compaction.Plan(v.figures(full, m.s.cat.readerSince()), compaction.Limits{
 		SegmentSize: uint64(m.s.db.opts.SegmentSize), MaxWork: compaction.MaxWork, Full: full,
 	})
 	if len(plan) == 0 {
@@ -89,8 +89,8 @@ func rest(in []sealedSegment, ids []crypto.SegmentID, err error) {
 }
 
 // figures is what a plan looks at: the segments that are not left alone, or,
-// with all, every one.
-func (v *view) figures(all bool) []compaction.Figures {
+// with all, every one. Data keys from before the epoch reader are exposed.
+func (v *view) figures(all bool, reader uint64) []compaction.Figures {
 	out := make([]compaction.Figures, 0, len(v.sealed))
 	for _, x := range v.sealed {
 		if !all && time.Now().Before(x.seg.resting) {
@@ -100,7 +100,7 @@ func (v *view) figures(all bool) []compaction.Figures {
 		out = append(out, compaction.Figures{
 			ID: x.seg.id, Size: size, Dead: min(x.dead.Bytes, size),
 			Entries: uint32(x.seg.table.Entries()), Live: uint32(x.seg.table.Entries()) - x.dead.Entries,
-			Must: x.seg.must.Load(),
+			Must: x.seg.must.Load(), Exposed: x.seg.epoch < reader,
 		})
 	}
 	return out

@@ -59,7 +59,7 @@ type state struct {
 		cut       int64                // wrote at the last freeze
 		since     time.Time            // when the oldest change not yet applied was published; zero: none
 		keys      *keyring             // of the last caller who may write: maintenance's
-		reader    crypto.ReaderKey     // of the last caller who may read, for it as well
+		reader    crypto.ReaderKey     // of the first caller who may read, for it as well
 		dim       dimension
 		waiting   chan struct{}      // closed and replaced when memory has been freed
 		doomed    []crypto.SegmentID // files that could not be destroyed yet

@@ -59,15 +59,18 @@ func (ix *Index) CreateUserKeys(ctx context.Context, id UserID, userKey Key, per
 }
 
 // DeleteUserKeys revokes a user; one who is not there is none to revoke. Only
-// root may. When it returns, the user's key opens nothing: every segment's data
-// key is sealed to a new reader key, and what was sealed to the old one has been
-// overwritten; nothing that the user signs is accepted. Rows from before stay
-// open to somebody who kept a data key, or a copy of a file's header, until they
-// are rewritten (Compact); so does what was copied out of the store.
+// root may. When it returns, the user's key opens nothing, and nothing that the
+// user signs is accepted. Where the user could read, every segment's data key is
+// sealed to a new reader key, and what was sealed to the old one has been
+// overwritten. Rows from before stay open to somebody who kept a data key, or a
+// copy of a file's header, until they are rewritten (Compact moves every segment
+// from before); so does what was copied out of the store. Somebody who can write
+// the files can put an older state back, in which the user is listed.
 //
-// It begins a new epoch; see CreateUserKeys. It costs two small synced writes a
-// segment and moves no row. When an old header slot cannot be overwritten the
-// error says so: the user is revoked all the same, and the next Open goes on.
+// It begins a new epoch; see CreateUserKeys. Taking out who could read costs two
+// small synced writes a segment, and no row moves. When an old header slot cannot
+// be overwritten the error says so: the user is revoked all the same, and the
+// next Open goes on.
 func (ix *Index) DeleteUserKeys(ctx context.Context, id UserID, rootKey Key) error {
 	if id == (UserID{}) {
 		return fmt.Errorf("user id of zeros, which is root's: %w", ErrInvalid)

@@ -170,3 +170,39 @@ func TestScansGoOnInANewEpoch(t *testing.T) {
 		t.Errorf("%d items of 300", len(seen))
 	}
 }
+
+// What somebody who was taken out may have kept of the segments from before is
+// worth nothing after Compact: every row stands under another data key.
+func TestCompactMovesWhatARevokedReaderCouldOpen(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	root := s.keys["a"]
+	must(t, ix.CreateUserKeys(ctx, userID(1), engine.NewKey(), engine.PermRead, root))
+	must(t, ix.CreateUserKeys(ctx, userID(2), engine.NewKey(), engine.PermWrite, root))
+	must(t, ix.Upsert(ctx, makeItems("k", 30)))
+	must(t, ix.Roll(ctx))
+	must(t, ix.SealNow(ctx))
+	before, _, err := ix.SegmentPaths(ctx)
+	must(t, err)
+	paths := func() string {
+		t.Helper()
+		must(t, ix.Compact(ctx))
+		now, _, err := ix.SegmentPaths(ctx)
+		must(t, err)
+		return fmt.Sprint(now)
+	}
+	must(t, ix.DeleteUserKeys(ctx, userID(2), root)) // could open nothing
+	if now := paths(); now != fmt.Sprint(before) {
+		t.Errorf("moved for a user who could not read: %v, then %v", before, now)
+	}
+	must(t, ix.DeleteUserKeys(ctx, userID(1), root))
+	now := paths()
+	if now == fmt.Sprint(before) {
+		t.Error("not moved")
+	}
+	if again := paths(); again != now {
+		t.Errorf("moved again: %v, then %v", now, again)
+	}
+	wantItems(t, ix, byID(makeItems("k", 30)...))
+}

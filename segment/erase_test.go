@@ -320,6 +320,9 @@ func TestResealMovesASegmentToANewEpoch(t *testing.T) {
 	if erase(crypto.NewSegmentID(), after) || erase(s.id.Segment, crypto.Hash{}) {
 		t.Fatal("erased for another segment or another reader")
 	}
+	if !f.SealedTo(before) || !f.SealedTo(after) || f.SealedTo(crypto.Hash{}) {
+		t.Error("SealedTo")
+	}
 	if !erase(s.id.Segment, after) || erase(s.id.Segment, after) {
 		t.Fatal("the old slot is erased once")
 	}

@@ -130,6 +130,19 @@ func (f *File) Epoch() uint64 {
 	return f.mu.slots[f.newestLocked()].id.Epoch
 }
 
+// SealedTo tells whether a slot names a reader key by its hash. It needs no key,
+// and proves no more than that somebody has written so.
+func (f *File) SealedTo(reader crypto.Hash) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.mu.slots {
+		if s != nil && s.reader == reader {
+			return true
+		}
+	}
+	return false
+}
+
 // Unlock opens the data key with an epoch's reader key and holds it against
 // the commitment from the signed record that made the segment live. It does
 // nothing when that has been done. Both slots are tried, the newest first:

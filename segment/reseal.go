@@ -75,7 +75,8 @@ func EraseOldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Has
 	return true, nil
 }
 
-// oldSlot is the slot that is not empty beside the one that counts, or -1.
+// oldSlot is the slot that is not empty beside the one that counts, or -1. Two
+// that name the same reader key are nobody's honest doing: neither is touched.
 func oldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Hash) (int, error) {
 	h, err := fs.Open(path)
 	if err != nil {
@@ -86,10 +87,15 @@ func oldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Hash) (i
 	if err := (&File{f: h, path: path}).readAt(b, 0); err != nil {
 		return -1, err
 	}
+	var counts, empty [2]bool
 	for i := range 2 {
-		kept, other := slotExtent(i), slotExtent(1-i)
-		s, err := decodeSlot(b[kept.Off:kept.End()])
-		if err == nil && s.id.Segment == id && s.reader == reader && !allZero(b[other.Off:other.End()]) {
+		at := slotExtent(i)
+		s, err := decodeSlot(b[at.Off:at.End()])
+		counts[i] = err == nil && s.id.Segment == id && s.reader == reader
+		empty[i] = allZero(b[at.Off:at.End()])
+	}
+	for i := range 2 {
+		if counts[i] && !counts[1-i] && !empty[1-i] {
 			return 1 - i, nil
 		}
 	}
