@@ -95,13 +95,13 @@ func (n *newEpoch) drain() (done func(), err error) {
 		return nil, err
 	}
 	s.loading.Lock()
-	done = func() {
+	release := func() {
 		n.db.forget(s)
 		s.loading.Unlock()
 	}
 	defer func() {
-		if err != nil {
-			done()
+		if err != nil { // done is nil by then
+			release()
 		}
 	}()
 	if s.over != nil {
@@ -124,7 +124,7 @@ func (n *newEpoch) drain() (done func(), err error) {
 	if len(s.mu.view.open) > 0 || s.mu.view.tombs[0].Len() > 0 || len(s.mu.view.tombs) > 1 {
 		return nil, fmt.Errorf("index %q: segments without an index or deletes not applied are left: %w", n.cat.name, ErrFailed)
 	}
-	return done, nil
+	return release, nil
 }
 
 // commit writes the new epoch and ends what is left of the old one.
