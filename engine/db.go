@@ -35,6 +35,9 @@ type DB struct {
 	// unerased: why Open could not overwrite what an index's dead records list;
 	// guarded by mu after Open.
 	unerased map[crypto.IndexID]error
+	// slotsLeft: the indexes with header slots of an epoch that is over which could
+	// not be overwritten; guarded by adminMu after Open.
+	slotsLeft map[crypto.IndexID]bool
 
 	mu struct { // guards what indexes there are; never held across I/O
 		sync.Mutex
@@ -104,6 +107,7 @@ func open(dir string, o *Options) (*DB, error) {
 	db.erased = make(map[crypto.SegmentID]uint64)
 	db.waiting = make(map[crypto.IndexID]bool)
 	db.unerased = make(map[crypto.IndexID]error)
+	db.slotsLeft = make(map[crypto.IndexID]bool)
 	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
 	db.mu.states = make(map[crypto.IndexID]*state)
 	err = db.checkClean()

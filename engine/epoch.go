@@ -76,14 +76,19 @@ func (ix *Index) changeEpoch(ctx context.Context, rootKey Key, change func(*newE
 	}
 	defer root.wipe()
 	n := &newEpoch{db: ix.db, cat: cat, root: root, seed: g.Third, next: root.signer, users: slices.Clone(cat.record.Users)}
-	if changes, err := change(n); err != nil || !changes {
+	changes, err := change(n)
+	if err != nil || !changes && !ix.db.slotsLeft[cat.id] {
 		return err
 	}
 	done, err := n.drain()
 	if err != nil {
+		ix.db.resume(cat, rootKey)
 		return err
 	}
-	defer done() // calls wait until the catalogue has the new epoch, or the change has failed
+	defer done()  // calls wait until the catalogue has the new epoch, or the change has failed
+	if !changes { // but an earlier change has not come to its end
+		return ix.db.eraseOldSlots(cat, n.manifest)
+	}
 	return n.commit()
 }
 
@@ -114,6 +119,7 @@ func (n *newEpoch) drain() (done func(), err error) {
 	s.mu.keys = n.root
 	s.mu.Unlock()
 	if err := s.work.finish(context.Background()); err != nil {
+		n.db.keepWaiting(s, err)
 		return nil, fmt.Errorf("index %q: before another epoch: %w", n.cat.name, err)
 	}
 	n.manifest, n.at, n.sessions, n.dimension = s.manifest, s.mu.published, s.mu.sessions, s.mu.dim.value
@@ -125,6 +131,19 @@ func (n *newEpoch) drain() (done func(), err error) {
 		return nil, fmt.Errorf("index %q: segments without an index or deletes not applied are left: %w", n.cat.name, ErrFailed)
 	}
 	return release, nil
+}
+
+// resume reads an index again after a change that has failed, with root's keys
+// for its maintenance: what is deleted has to be erased in time, whether another
+// call comes or not. An error is told by that call, and by Close.
+func (db *DB) resume(c *catalogued, rootKey Key) {
+	ring, err := db.access.unwrap(c, rootKey, UserID{})
+	if err != nil {
+		return
+	}
+	if s, err := db.state(c, ring); err == nil && s.enter(ring) == nil {
+		s.leave()
+	}
 }
 
 // commit writes the new epoch and ends what is left of the old one.
@@ -156,7 +175,7 @@ func (n *newEpoch) commit() error {
 	n.db.mu.catalogue[n.cat.name] = next
 	n.db.mu.Unlock()
 	n.db.access.forget(n.cat.record.Epoch, n.cat.id)
-	if !n.reseal {
+	if !n.reseal && !n.db.slotsLeft[n.cat.id] {
 		return nil
 	}
 	return n.db.eraseOldSlots(next, n.manifest)
@@ -309,16 +328,20 @@ func (db *DB) eraseOldSlots(c *catalogued, m *compaction.Manifest) error {
 	if err != nil {
 		return err
 	}
+	left := db.slotsLeft[c.id]
 	var errs []error
 	for i := range m.Segments {
-		path := db.segmentPath(c.id, m.Segments[i].ID)
-		_, err := segment.EraseOldSlot(db.opts.FS, path, m.Segments[i].ID, reader.Hash())
-		if err != nil {
-			_, err = segment.EraseOldSlot(db.opts.FS, path, m.Segments[i].ID, reader.Hash())
+		path, id := db.segmentPath(c.id, m.Segments[i].ID), m.Segments[i].ID
+		if !left {
+			if _, err := segment.EraseOldSlot(db.opts.FS, path, id, reader.Hash()); err == nil {
+				continue
+			}
 		}
-		errs = append(errs, err)
+		errs = append(errs, segment.EraseOldSlotAgain(db.opts.FS, path, id, reader.Hash()))
 	}
+	delete(db.slotsLeft, c.id)
 	if err := errors.Join(errs...); err != nil {
+		db.slotsLeft[c.id] = true
 		return fmt.Errorf("index %q: the new epoch is committed; what the old one opened is left (the next Open tries again): %w", c.name, err)
 	}
 	return nil

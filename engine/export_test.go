@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"oubliette/crypto"
+	"oubliette/internal/meta"
 	"oubliette/segment"
 )
 
@@ -153,4 +156,20 @@ func (ix *Index) StepSize(ctx context.Context, n int) error {
 		c.work.stepSize = n
 		return nil
 	})
+}
+
+// WithoutDatabase runs a call while every read of the database fails: what has
+// been read once comes from Pebble's cache, whatever becomes of the file. No
+// index may be loaded.
+func (db *DB) WithoutDatabase(run func()) error {
+	closed, err := meta.Open(vfs.NewMem(), "/none", meta.Options{})
+	if err != nil {
+		return err
+	}
+	open := db.meta
+	db.meta = closed
+	defer func() { db.meta = open }()
+	err = closed.Close()
+	run()
+	return err
 }

@@ -36,3 +36,21 @@ func (db *DB) waitingIndexes() (names []string, err error) {
 	slices.Sort(names)
 	return names, err
 }
+
+// keepWaiting notes what a state that is taken apart has not erased, and why:
+// until somebody unlocks the index again, it waits.
+func (db *DB) keepWaiting(s *state, why error) {
+	waiting, pending := s.work.waiting(), s.work.pending
+	s.mu.RLock()
+	doomed := s.mu.doomed
+	s.mu.RUnlock()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.waiting[s.cat.id] = waiting
+	if pending {
+		db.unerased[s.cat.id] = why
+	}
+	if len(doomed) > 0 {
+		db.mu.unfinished[s.cat.id] = append(db.mu.unfinished[s.cat.id], doomed...)
+	}
+}

@@ -65,7 +65,19 @@ func writeSlot(fs vfs.FS, path string, id crypto.SegmentID, at Extent, b []byte)
 // destroy the segment, and doing it again does no harm. A File that is open
 // keeps what it read until [File.Refresh].
 func EraseOldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Hash) (erased bool, err error) {
-	old, err := oldSlot(fs, path, id, reader)
+	return eraseOldSlot(fs, path, id, reader, false)
+}
+
+// EraseOldSlotAgain is EraseOldSlot after one that has failed. What cannot be
+// synced may read as zeros all the same, and not be on the disk: zeros are written
+// and synced whatever is read there.
+func EraseOldSlotAgain(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Hash) error {
+	_, err := eraseOldSlot(fs, path, id, reader, true)
+	return err
+}
+
+func eraseOldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Hash, again bool) (erased bool, err error) {
+	old, err := oldSlot(fs, path, id, reader, again)
 	if err != nil || old < 0 {
 		return false, err
 	}
@@ -75,9 +87,10 @@ func EraseOldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Has
 	return true, nil
 }
 
-// oldSlot is the slot that is not empty beside the one that counts, or -1. Two
-// that name the same reader key are nobody's honest doing: neither is touched.
-func oldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Hash) (int, error) {
+// oldSlot is the slot that is not empty (with orEmpty: or is) beside
+// the one that counts, or -1. Two that name the same reader key are nobody's
+// honest doing: neither is touched.
+func oldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Hash, orEmpty bool) (int, error) {
 	h, err := fs.Open(path)
 	if err != nil {
 		return -1, err
@@ -95,7 +108,7 @@ func oldSlot(fs vfs.FS, path string, id crypto.SegmentID, reader crypto.Hash) (i
 		empty[i] = allZero(b[at.Off:at.End()])
 	}
 	for i := range 2 {
-		if counts[i] && !counts[1-i] && !empty[1-i] {
+		if counts[i] && !counts[1-i] && (orEmpty || !empty[1-i]) {
 			return 1 - i, nil
 		}
 	}
