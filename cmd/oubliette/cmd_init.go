@@ -21,8 +21,9 @@ func (a *app) initCommand() *cobra.Command {
 		Long: `Make an index, and the store's folder when there is none (its parent has to
 exist). With --generate-key FILE a new index key is drawn and written to FILE,
 readable by its owner only; a file that is there is not overwritten. Keep it:
-the store does not hold the key, and nothing else opens the index. What is wrong
-with the arguments is told before anything is made.`,
+the store does not hold the key, and nothing else opens the index: it is root's,
+who lets others in ("oubliette users"). What is wrong with the arguments is told
+before anything is made.`,
 		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.init(ctx, n) }),
 	}
@@ -70,6 +71,8 @@ func (a *app) validate(n *newIndex) error {
 	switch {
 	case n.keyFile != "" && a.keyFile != "":
 		return fmt.Errorf("%w: --generate-key and --key-file", errUsage)
+	case a.user != (engine.UserID{}):
+		return fmt.Errorf("%w: --user %s: the key of a new index is root's", errUsage, a.user)
 	case n.keyFile == "-":
 		return fmt.Errorf("%w: --generate-key -: a key is written to a file and nowhere else", errUsage)
 	case n.name == "":

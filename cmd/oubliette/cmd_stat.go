@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,8 +16,8 @@ func (a *app) statCommand() *cobra.Command {
 		Use:   "stat",
 		Short: "Show what a store holds and how large it is",
 		Long: `Show the store's indexes and files, which needs no key; with a key at hand, the
-figures of the index, too. It changes nothing. An index that --index names has to
-be there.`,
+figures of the index, too (but how many items there are only with one that may
+read). It changes nothing. An index that --index names has to be there.`,
 		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.stat(ctx) }),
 	}
@@ -34,7 +35,7 @@ type statJSON struct {
 type indexStat struct {
 	Name         string `json:"name"`
 	ID           string `json:"id"`
-	Items        int    `json:"items"`
+	Items        *int   `json:"items"` // null: the key does not read
 	Segments     int    `json:"segments"`
 	OpenSegments int    `json:"open_segments"`
 	Rows         int    `json:"rows"`
@@ -52,7 +53,7 @@ func (a *app) stat(ctx context.Context) error {
 	if s.Store, err = a.existingStore(); err != nil {
 		return err
 	}
-	if a.keyFile == "" && a.getenv(envKey) == "" {
+	if a.keyFile == "" && a.getenv(envKey) == "" && !a.userGiven {
 		err = a.withStore(ctx, s.Store, reading, func(db *engine.DB) (err error) {
 			s.Indexes, err = a.indexes(db)
 			return err
@@ -85,8 +86,11 @@ func (a *app) indexes(db *engine.DB) ([]string, error) {
 }
 
 func figures(ctx context.Context, db *engine.DB, ix *engine.Index) (*indexStat, error) {
-	n, err := ix.Count(ctx)
-	if err != nil {
+	var items *int
+	switch n, err := ix.Count(ctx); {
+	case err == nil:
+		items = &n
+	case !errors.Is(err, engine.ErrPermission):
 		return nil, err
 	}
 	all := db.Metrics()
@@ -95,7 +99,7 @@ func figures(ctx context.Context, db *engine.DB, ix *engine.Index) (*indexStat, 
 	}
 	m := all.Indexes[ix.Name()]
 	return &indexStat{
-		Name: ix.Name(), ID: ix.ID().String(), Items: n, Segments: m.Segments, OpenSegments: m.OpenSegments,
+		Name: ix.Name(), ID: ix.ID().String(), Items: items, Segments: m.Segments, OpenSegments: m.OpenSegments,
 		Rows: m.Rows, DataBytes: m.DataBytes, DeadBytes: m.DeadBytes, PendingBytes: m.PendingBytes,
 		Tombstones: m.Tombstones, Memory: m.Memory, Waiting: m.Waiting,
 	}, m.Err
@@ -126,7 +130,11 @@ func (p *page) index(i *indexStat) {
 		waiting = " (waits for a command that writes)"
 	}
 	p.line("  id", "%s", i.ID)
-	p.line("  items", "%s", number(i.Items))
+	if i.Items != nil {
+		p.line("  items", "%s", number(*i.Items))
+	} else {
+		p.line("  items", "not counted: the key does not read")
+	}
 	p.line("  segments", "%d closed, %d open", i.Segments, i.OpenSegments)
 	p.line("  rows", "%s of data, %s of it dead", size(i.DataBytes), size(i.DeadBytes))
 	p.line("  to erase", "%s, %s to apply%s", count(i.PendingBytes, "byte"), count(i.Tombstones, "tombstone"), waiting)

@@ -71,7 +71,7 @@ func TestDeletePrintsAReceiptAndTheStoreIsWholeAfterwards(t *testing.T) {
 		t.Errorf("check: %+v", report)
 	}
 	stat := decode[statJSON](t, c.keyedOK("", "stat", "--json"))
-	if stat.Index == nil || stat.Index.Items != 2 || stat.Index.PendingBytes != 0 || !slices.Equal(stat.Indexes, []string{"default"}) || stat.Files.Segments.Bytes == 0 {
+	if stat.Index == nil || *stat.Index.Items != 2 || stat.Index.PendingBytes != 0 || !slices.Equal(stat.Indexes, []string{"default"}) || stat.Files.Segments.Bytes == 0 {
 		t.Errorf("stat: %+v, index %+v", stat, stat.Index)
 	}
 	c.keyedOK("", "compact")

@@ -7,6 +7,9 @@
 //   - A key comes from a file or from the environment, never from an argument,
 //     and no output or error holds a byte of it, also when it was given as an
 //     argument by mistake. Only an id may look like one.
+//   - A key that a command draws is durable in its file before anything is done
+//     with it; no file that is there is overwritten. What a change of keys has
+//     come to is told apart: made, not made, or not known.
 //   - Input is applied in whole batches. A bad line is named by its number,
 //     nothing of its batch is applied, and what was committed before it is told.
 //   - With --json every line on standard output is JSON, and so is every line on
@@ -20,6 +23,7 @@
 // # Files
 //
 // One file a command (cmd_*.go), the demo's parts in demo*.go and mnist.go. An
-// item's line form is in itemline.go, an id's in idline.go; exit.go says which
-// error is which exit code, report.go how errors are told.
+// item's line form is in itemline.go, an id's in idline.go, a user's id in
+// userid.go; newkey.go and outcome.go have what changes of keys share; exit.go
+// says which error is which exit code, report.go how errors are told.
 package main

@@ -25,10 +25,12 @@ const exitHelp = `Exit codes (and kinds, with --json):
      reader of the output who has left; or interrupted
   2  usage, or input that is not accepted (a bad line, a limit)
   3  not_found: the store, the index, or some of the ids
-  4  key: there is none, a wrong one, or one that does not permit this
+  4  key: there is none, a wrong one or an unknown user (which is not told
+     apart), or one that does not permit this
   5  corrupt: bytes on disk are not what was written
   6  locked: the store is open already, in another process
-  7  pending: deleted data is still on disk, or residue of it was found
+  7  pending: deleted data is still on disk, or residue of it was found; or the
+     change of keys has been made, but what the old ones open is still on disk
 When a command has failed, the code is that of its own error, also where the
 store could not erase something at the end.`
 
@@ -39,6 +41,7 @@ var (
 	errNotFound = errors.New("not found")
 	errKey      = errors.New("key")
 	errResidue  = errors.New("deleted data on disk")
+	errOldKeys  = errors.New("what the old keys open is still on disk; the next command that writes tries to overwrite it")
 )
 
 // exitCodes is looked through from above; of several causes the first counts.
@@ -50,7 +53,7 @@ var exitCodes = []struct {
 	{exitCorrupt, "corrupt", []error{engine.ErrCorrupt}},
 	{exitLocked, "locked", []error{engine.ErrLocked}},
 	{exitKey, "key", []error{errKey, engine.ErrWrongKey, engine.ErrKeyRequired, engine.ErrPermission}},
-	{exitPending, "pending", []error{errResidue}},
+	{exitPending, "pending", []error{errResidue, errOldKeys}},
 	{exitNotFound, "not_found", []error{errNotFound, engine.ErrIndexNotFound}},
 	{exitUsage, "usage", []error{errUsage, errInput, engine.ErrInvalid, engine.ErrTooLarge, engine.ErrDimension}},
 }

@@ -15,7 +15,7 @@ import (
 // maxKeyFile is as much of a key file as is read: 64 digits and a line end.
 const maxKeyFile = 64 + 2
 
-// key reads the index key, from the file that was named or from the
+// key reads the caller's key, from the file that was named or from the
 // environment. No error of it quotes what was read.
 func (a *app) key(ctx context.Context) (engine.Key, error) {
 	if a.keyFile != "" {
@@ -80,7 +80,7 @@ func writeKeyFile(path string, key engine.Key) error {
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = syncFolder(filepath.Dir(path))
+		err = syncPath(filepath.Dir(path))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("key file %s: %w", path, err), os.Remove(path))
@@ -88,10 +88,11 @@ func writeKeyFile(path string, key engine.Key) error {
 	return nil
 }
 
-func syncFolder(path string) error {
-	d, err := os.Open(path)
+// syncPath makes a file's bytes durable, or a folder's names.
+func syncPath(path string) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(f.Sync(), f.Close())
 }

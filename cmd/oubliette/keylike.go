@@ -40,9 +40,12 @@ func (a *app) withhold(text string) string {
 }
 
 // refuseKeys refuses a key as the value of a flag: it would become the name of a
-// file or of an index.
+// file, of an index or of a user.
 func refuseKeys(cmd *cobra.Command) error {
-	for _, name := range []string{"store", "index", "key-file", "generate-key", "file", "mnist"} {
+	for _, name := range []string{
+		"store", "index", "key-file", "generate-key", "file", "mnist", "user", "user-id",
+		"user-key-file", "generate-user-key", "new-key-file", "generate-new-key",
+	} {
 		if f := cmd.Flags().Lookup(name); f != nil && looksLikeKey(f.Value.String()) {
 			return fmt.Errorf("--%s: %w", name, errKeyLike)
 		}

@@ -16,6 +16,10 @@ func TestAKeyInTheCommandLineIsNotShown(t *testing.T) {
 		{"upsert", key}, {"upsert", "--batch", key}, {"upsert", "x", key}, {"get", "--file", key}, {"get", "x", "--fields", key}, {"get", key},
 		{"get", `"` + key + `"`}, {"get", "-", key}, {"get", `"` + key + `x"y"`}, {"delete", "--file", key}, {"stat", "--index", key},
 		{"init", "--generate-key", key}, {"init", "--index", key}, {"init", "--store", key}, {"init", "--dimension", key}, {"demo", "--mnist", key}, {"demo", key},
+		{"ls", "--user", key}, {"ls", "--user", key[:40] + "-" + key[40:]}, {"users", key}, {"users", "ls", key}, {"users", "rm", key}, {"users", "rm", "x", key},
+		{"users", "add", "--perm", key}, {"users", "add", "--perm", "read", "--user-id", key, "--generate-user-key", c.path("new")},
+		{"users", "add", "--perm", "read", "--user-key-file", key}, {"users", "add", "--perm", "read", "--generate-user-key", key},
+		{"rotate-key", key}, {"rotate-key", "--new-key-file", key}, {"rotate-key", "--generate-new-key", key},
 		{"ls", "--key-file", key[:63]}, {"ls", "--key-file", key + "0"}, {"ls", "--key-file", " " + key + "\n"}, {"ls", "--key-file", strings.ToUpper(key)},
 	} {
 		for _, all := range [][]string{args, append([]string{"--json"}, args...)} {

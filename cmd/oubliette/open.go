@@ -68,7 +68,7 @@ func (a *app) close(ctx context.Context, db *engine.DB) error {
 	return err
 }
 
-// target is what a command works on: an index of a store, and its key.
+// target is what a command works on: an index of a store, and a key of it.
 type target struct {
 	dir string
 	key engine.Key
@@ -84,12 +84,20 @@ func (a *app) target(ctx context.Context) (target, error) {
 	return target{dir, key}, err
 }
 
+// rootTarget is target for a command that only root may give.
+func (a *app) rootTarget(ctx context.Context) (target, error) {
+	if a.user != (engine.UserID{}) {
+		return target{}, fmt.Errorf("--user %s: %w: this command takes root's key", a.user, engine.ErrPermission)
+	}
+	return a.target(ctx)
+}
+
 // withTarget opens the store and the index, hands them over and closes the
 // store.
 func (a *app) withTarget(ctx context.Context, t target, opts engine.Options, do func(db *engine.DB, ix *engine.Index) error) error {
 	return a.withStore(ctx, t.dir, opts, func(db *engine.DB) error {
 		bar := a.spinner("opening")
-		ix, err := db.LoadIndex(ctx, a.index, engine.WithIndexKey(t.key))
+		ix, err := db.LoadIndex(ctx, a.index, engine.WithIndexKey(t.key), engine.WithUserID(a.user))
 		bar.done()
 		if err != nil {
 			return err

@@ -69,7 +69,7 @@ func TestAReaderWhoLeavesDoesNotKeepTheErasureFromBeingDone(t *testing.T) {
 	c := initialised(t)
 	c.keyedOK(threeItems, "upsert")
 	c.fails(c.process(nil, c.broken(), "delete", "a", "b").end(), exitFailure, "the receipt is not printed", "broken pipe")
-	if stat := decode[statJSON](t, c.keyedOK("", "stat", "--json")); stat.Index.Items != 1 || stat.Index.PendingBytes+uint64(stat.Index.Tombstones) != 0 {
+	if stat := decode[statJSON](t, c.keyedOK("", "stat", "--json")); *stat.Index.Items != 1 || stat.Index.PendingBytes+uint64(stat.Index.Tombstones) != 0 {
 		t.Errorf("stat: %+v", stat.Index)
 	}
 	if r := decode[reportJSON](t, c.keyedOK("", "check", "--json")); r.DeadRows != 2 || r.PendingBytes != 0 {

@@ -16,6 +16,7 @@ type failure struct {
 	Line      int         `json:"line,omitempty"`      // of the input
 	Committed *int        `json:"committed,omitempty"` // items that were put in before
 	Missing   []missingID `json:"missing,omitempty"`
+	Unknown   bool        `json:"unknown,omitempty"` // whether the change has been made
 }
 
 // lineError says which line of the input an error is about.
@@ -98,6 +99,8 @@ func failureOf(err error, text string, code int) failure {
 	if errors.As(err, &missing) {
 		f.Missing = missing.ids
 	}
+	var unknown *unknownError
+	f.Unknown = errors.As(err, &unknown)
 	return f
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"oubliette/engine"
 )
 
 // app is one run of the command: where it reads and writes, and the flags that
@@ -18,6 +20,8 @@ type app struct {
 	index      string
 	indexGiven bool // and not left at its default
 	keyFile    string
+	user       engine.UserID // whose key that is
+	userGiven  bool          // and not left at root
 	json       bool
 
 	keyLike []string // what looks like a key in the command line
@@ -37,20 +41,24 @@ within a set time no byte of it is left in any file of the store.
 Try "oubliette demo" first: it puts 10,000 items into a fresh store, deletes
 1,000 of them and searches every byte of every file for what is left.
 
-A store is a folder: --store DIR, or $OUBLIETTE_STORE. The index key is 64
-hexadecimal digits in a file (--key-file FILE) or in $OUBLIETTE_KEY; it is never
-an argument. One that looks like a key is never shown, and taken for nothing but
-an id. The store does not keep the key: without it nothing opens.
+A store is a folder: --store DIR, or $OUBLIETTE_STORE. A key is 64 hexadecimal
+digits in a file (--key-file FILE) or in $OUBLIETTE_KEY; it is never an argument.
+One that looks like a key is never shown, and taken for nothing but an id. The
+store does not keep the key: without it nothing opens.
+
+The index key is root's, who lets users in with keys of their own ("oubliette
+users"). --user ID says that the key is that user's; without it, it is root's.
 
 With --json every line of the results on standard output is JSON, and so is
 every line on standard error: {"error", "kind", "exit_code"} and, where they
-apply, "line" of the input, "committed" items and "missing" ids; {"warning"};
-{"hint"}.
+apply, "line" of the input, "committed" items, "missing" ids, and "unknown" when
+nobody knows whether the change has been made; {"warning"}; {"hint"}.
 
 `
 
 func (a *app) root() *cobra.Command {
 	var version bool
+	var user string
 	root := &cobra.Command{
 		Use:           "oubliette",
 		Short:         "An encrypted store of vector items that is made for deleting",
@@ -58,8 +66,15 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			a.indexGiven = cmd.Flags().Changed("index")
-			return refuseKeys(cmd)
+			a.indexGiven, a.userGiven = cmd.Flags().Changed("index"), cmd.Flags().Changed("user")
+			if err := refuseKeys(cmd); err != nil {
+				return err
+			}
+			var err error
+			if a.user, err = parsePrincipal(user); err != nil {
+				return fmt.Errorf("--user: %w", err)
+			}
+			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.started = version
@@ -76,11 +91,13 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.store, "store", "", "the store's folder (default $"+envStore+")")
 	flags.StringVar(&a.index, "index", "default", "name of the index")
-	flags.StringVar(&a.keyFile, "key-file", "", "file with the index key (default: the key in $"+envKey+")")
+	flags.StringVar(&a.keyFile, "key-file", "", "file with the key (default: the key in $"+envKey+")")
+	flags.StringVar(&user, "user", rootName, "whose key it is: a user's id of 32 hexadecimal digits, or root")
 	flags.BoolVar(&a.json, "json", false, "JSON for machines instead of text")
 	root.AddCommand(
 		a.initCommand(), a.upsertCommand(), a.getCommand(), a.deleteCommand(), a.lsCommand(),
-		a.purgeCommand(), a.compactCommand(), a.checkCommand(), a.statCommand(), a.demoCommand(),
+		a.purgeCommand(), a.compactCommand(), a.checkCommand(), a.statCommand(), a.usersCommand(), a.rotateKeyCommand(),
+		a.demoCommand(),
 	)
 	root.SetHelpCommand(helpCommand())
 	return root
