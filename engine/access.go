@@ -73,10 +73,11 @@ func (a *access) unwrap(c *catalogued, key Key, user UserID) (*keyring, error) {
 		return ring, nil
 	}
 	ring, err := c.unwrap(key, user)
-	if err == nil {
-		err = a.anchor(c, key, user)
-	}
 	if err != nil {
+		return nil, err
+	}
+	if err := a.anchor(c, key, user); err != nil {
+		ring.wipe()
 		return nil, err
 	}
 	if other, ok, _ := a.cache.PeekOrAdd(name, ring); ok {

@@ -144,6 +144,9 @@ func (a *access) anchor(c *catalogued, key Key, user UserID) error {
 	}
 	batch := a.meta.NewBatch()
 	batch.Set(meta.AnchorKey(c.id, user), crypto.SealAnchor(key, c.id, user, c.anchor()))
+	if seen.Root != c.record.Root {
+		return a.meta.Commit(batch) // who has the old root's key must not be root again after a crash
+	}
 	return a.meta.CommitLazy(batch) // lost in a crash, it is done again
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"oubliette/engine"
@@ -205,4 +206,51 @@ func TestCompactMovesWhatARevokedReaderCouldOpen(t *testing.T) {
 		t.Errorf("moved again: %v, then %v", now, again)
 	}
 	wantItems(t, ix, byID(makeItems("k", 30)...))
+}
+
+// No call gets in between the end of an epoch and the next.
+func TestNothingIsLostWhileRootChangesUsers(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	root := s.keys["a"]
+	must(t, ix.Upsert(ctx, makeItems("k", 20)))
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	want := byID(makeItems("k", 20)...)
+	for w := range 3 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				it := makeItem(fmt.Sprint("w", w, ".", i), 1)
+				if err := ix.Upsert(ctx, []engine.Item{it}); err != nil {
+					t.Errorf("upsert: %v", err)
+					return
+				}
+				mu.Lock()
+				want[it.ID] = it
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range 20 {
+		if err := ix.CreateUserKeys(ctx, userID(1), engine.NewKey(), engine.PermRead, root); err != nil {
+			t.Errorf("create %d: %v", i, err)
+			break
+		}
+		if err := ix.DeleteUserKeys(ctx, userID(1), root); err != nil {
+			t.Errorf("delete %d: %v", i, err)
+			break
+		}
+	}
+	close(stop)
+	wg.Wait()
+	wantItems(t, ix, want)
+	s.reopen()
+	wantItems(t, s.load("a"), want)
 }
