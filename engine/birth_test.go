@@ -51,7 +51,7 @@ func birthPoints(t *testing.T, rng *rand.Rand, step int, each func(mem *vfs.MemF
 // It takes a sample; OUBLIETTE_LONG=1 takes every mutation in every style.
 func TestAcknowledgedWorkOutlivesAProcessKilledAtTheStoresBirth(t *testing.T) {
 	rng := newRand(t)
-	step, styles := 4, crashStyles[:1]
+	step, styles := 6, crashStyles[:1]
 	if crashLong() {
 		step, styles = 1, crashStyles
 	}

@@ -104,12 +104,20 @@ func (c *crowd) calls(begun bool) map[string]int {
 	return out
 }
 
-// before takes an image now and then. Calls go on meanwhile.
+// before takes an image before a mutation now and then.
 func (c *crowd) before(n int, op, path string) failfs.Verdict {
+	if op != "close" && op != "stat" && op != "preallocate" {
+		c.take(n, op, path, 60)
+	}
+	return failfs.Pass
+}
+
+// take takes an image one time in so many. Calls go on meanwhile.
+func (c *crowd) take(n int, op, path string, oneIn int) {
 	c.mu.Lock()
-	if op == "close" || op == "stat" || op == "preallocate" || c.left == 0 || c.rng.IntN(60) != 0 {
+	if c.left == 0 || c.rng.IntN(oneIn) != 0 {
 		c.mu.Unlock()
-		return failfs.Pass
+		return
 	}
 	c.left--
 	im := &crowdImage{acked: c.calls(false), purged: maps.Clone(c.purged)}
@@ -121,7 +129,6 @@ func (c *crowd) before(n int, op, path string) failfs.Verdict {
 	im.begun = c.calls(true)
 	c.images = append(c.images, im)
 	c.mu.Unlock()
-	return failfs.Pass
 }
 
 // run is the work of all.
@@ -132,6 +139,7 @@ func (c *crowd) run() {
 	opts.PurgeWithin = time.Duration(2+c.rng.IntN(60)) * time.Millisecond
 	c.db = got(engine.Open(storeDir, &opts))(c.t)
 	c.ix = got(c.db.CreateIndex(context.Background(), "a", c.key, engine.IndexConfig{}))(c.t)
+	must(c.t, c.ix.StepSize(context.Background(), 1)) // so that calls come in between
 	c.mu.Lock()
 	c.left = 16
 	c.mu.Unlock()
@@ -227,10 +235,11 @@ func (c *crowd) purge() error {
 		return err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for id, calls := range covers {
 		c.purged[id] = max(c.purged[id], calls)
 	}
+	c.mu.Unlock()
+	c.take(0, "nothing", "(a Purge has answered)", 2)
 	return nil
 }
 

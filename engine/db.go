@@ -216,8 +216,9 @@ func (db *DB) Close() error {
 	if len(pending.Indexes) > 0 {
 		errs = append(errs, &pending)
 	}
-	errs = append(errs, db.closeDatabase(), db.lock.Close())
+	// Before the database is closed: users who come leave anchors in it.
 	db.access.wipe()
+	errs = append(errs, db.closeDatabase(), db.lock.Close())
 	return errors.Join(errs...)
 }
 

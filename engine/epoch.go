@@ -82,7 +82,9 @@ func (ix *Index) changeEpoch(ctx context.Context, rootKey Key, change func(*newE
 	}
 	done, err := n.drain()
 	if err != nil {
-		ix.db.resume(cat, rootKey)
+		if ix.db.meta.Err() == nil {
+			ix.db.resume(cat, rootKey)
+		}
 		return err
 	}
 	defer done()  // calls wait until the catalogue has the new epoch, or the change has failed
@@ -93,15 +95,25 @@ func (ix *Index) changeEpoch(ctx context.Context, rootKey Key, change func(*newE
 }
 
 // drain ends the old epoch's state. Whatever becomes of the change, the next
-// call reads the index from disk.
+// call reads the index from disk, once done has been called; unless the log has
+// failed: then the old state goes on, for reading.
 func (n *newEpoch) drain() (done func(), err error) {
 	s, err := n.db.state(n.cat, n.root)
 	if err != nil {
 		return nil, err
 	}
 	s.loading.Lock()
+	if s.over != nil {
+		defer s.loading.Unlock()
+		return nil, s.over
+	}
 	release := func() {
-		n.db.forget(s)
+		if failed := n.db.meta.Err(); failed != nil {
+			s.revive(failed)
+		} else {
+			n.db.forget(s)
+			s.drop()
+		}
 		s.loading.Unlock()
 	}
 	defer func() {
@@ -109,12 +121,8 @@ func (n *newEpoch) drain() (done func(), err error) {
 			release()
 		}
 	}()
-	if s.over != nil {
-		return nil, s.over
-	}
 	s.over = errEpochOver
 	s.end(errEpochOver)
-	defer s.drop()
 	s.mu.Lock()
 	s.mu.keys = n.root
 	s.mu.Unlock()

@@ -104,7 +104,7 @@ func (ix *Index) enter(opts []OpOption, need crypto.Permission) (call, error) {
 	}
 	ring, err := ix.keyring(cat, opts)
 	if err != nil {
-		return call{}, err
+		return call{}, ix.overtaken(cat, err)
 	}
 	if err := ring.allow(need); err != nil {
 		return call{}, fmt.Errorf("index %q: %w", ix.name, err)
@@ -117,6 +117,21 @@ func (ix *Index) enter(opts []OpOption, need crypto.Permission) (call, error) {
 		return call{}, err
 	}
 	return call{state: s, ring: ring}, nil
+}
+
+// overtaken is err, or errEpochOver when root has changed the index while keys
+// were being opened: what is sealed to users may be of the next epoch by then, or
+// gone.
+func (ix *Index) overtaken(c *catalogued, err error) error {
+	if !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	ix.db.adminMu.Lock() // a change under way comes to its end
+	defer ix.db.adminMu.Unlock()
+	if now, _ := ix.current(); now == c {
+		return err
+	}
+	return errEpochOver
 }
 
 // current is what is known of the index now. Another one that has been made under

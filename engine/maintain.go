@@ -250,6 +250,9 @@ func (m *maintenance) do(ctx context.Context, run func(ctx context.Context) erro
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-m.done:
+		if err := m.s.db.meta.Err(); err != nil {
+			return err
+		}
 		return fmt.Errorf("index %q: %w", m.s.cat.name, ErrClosed)
 	}
 	select {
@@ -265,7 +268,9 @@ func (m *maintenance) stop() {
 	if m == nil {
 		return
 	}
-	close(m.quit)
+	if !m.stopping() { // by a change of epoch that has failed
+		close(m.quit)
+	}
 	<-m.done
 	if err := m.giveUp(); err != nil {
 		m.tell("destroy", err) // it is noted as doomed
@@ -280,7 +285,6 @@ func (m *maintenance) finish(context.Context) error {
 	}
 	m.stop()
 	s := m.s
-	defer s.log.Fail(fmt.Errorf("store: %w", ErrClosed))
 	if err := s.db.meta.Err(); err != nil {
 		if m.waiting() || m.pending || m.isDoomed() {
 			return &PendingError{Indexes: []string{s.cat.name}, Err: err}

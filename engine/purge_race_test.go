@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -57,27 +58,31 @@ func TestPurgeErasesARowWhoseIDComesBackMeanwhile(t *testing.T) {
 	wantItems(t, ix, want, "sealed1")
 }
 
-// halfMoved is an index in the middle of a rewrite that Compact has begun. Rows
-// that it had copied were deleted, and a Purge has come in between two of its
-// steps and answered; the next step waits at its first row.
+// halfMoved is an index in the middle of a rewrite that maintenance has begun.
+// Rows that it had copied were deleted, and a Purge has come in between two of
+// its steps and answered; the next step waits at its first row.
 type halfMoved struct {
 	*store
 	ix   *engine.Index
 	mem  *vfs.MemFS
 	old  map[string]bool // paths of the segments that are rewritten
 	want map[string]engine.Item
-	dead []string // the ids that were deleted
+	dead []string // the ids that were deleted meanwhile
 	gone residue  // rows of dead, and the copies of them that had been made
 
-	bad       atomic.Bool  // writes into the old segments fail
-	goOn      func()       // lets the rewrite go on
-	compacted <-chan error // what Compact answers then
+	bad    atomic.Bool   // writes into the old segments fail
+	failed chan error    // of rewrites
+	ended  chan struct{} // a rewrite has come to its end
+	goOn   func()        // lets the rewrite go on
 }
 
 func newHalfMoved(t *testing.T) *halfMoved {
 	ctx := context.Background()
-	h := &halfMoved{mem: vfs.NewCrashableMem(), old: make(map[string]bool), want: make(map[string]engine.Item)}
-	var rows atomic.Int64 // steps that copy
+	h := &halfMoved{
+		mem: vfs.NewCrashableMem(), old: make(map[string]bool), want: make(map[string]engine.Item),
+		failed: make(chan error, 100), ended: make(chan struct{}, 100),
+	}
+	var steps atomic.Int64
 	var path atomic.Value // of the new file
 	copies := func(op errorfs.Op) bool {
 		if op.Kind != errorfs.OpFileWriteAt || !faultSegment(op) || h.old[op.Path] || op.Offset < segment.DataStart {
@@ -87,7 +92,7 @@ func newHalfMoved(t *testing.T) *halfMoved {
 		return err == nil && op.Offset >= info.Size() // else it overwrites
 	}
 	copying := newFaultGate(func(op errorfs.Op) bool { // holds the fourth step
-		if copies(op) && rows.Add(1) == 4 {
+		if copies(op) && steps.Add(1) == 4 {
 			path.Store(op.Path)
 			return true
 		}
@@ -96,25 +101,33 @@ func newHalfMoved(t *testing.T) *halfMoved {
 	next := newFaultGate(copies)
 	bad := errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if h.bad.Load() && op.Kind == errorfs.OpFileWriteAt && h.old[op.Path] {
-			return fmt.Errorf("bad block in %s", op.Path)
+			return errors.New("bad block")
 		}
 		return nil
 	})
 	var purging atomic.Bool
 	fs := errorfs.Wrap(errorfs.Wrap(errorfs.Wrap(h.mem, bad), copying), next)
 	h.store = openStore(t, fs, nil, small, func(o *engine.Options) {
-		o.EventListener = &engine.EventListener{Erased: func(engine.EraseInfo) { next.shut.Store(purging.Load()) }}
+		o.EventListener = &engine.EventListener{
+			Erased:    func(engine.EraseInfo) { next.shut.Store(purging.Load()) },
+			Rewritten: func(engine.RewriteInfo) { h.ended <- struct{}{} },
+			Failed: func(step string, err error) {
+				if step == "rewrite" {
+					h.failed <- err
+				}
+			},
+		}
 	})
 	first := sync.OnceFunc(func() { close(copying.open) })
 	h.goOn = sync.OnceFunc(func() { close(next.open) })
 	t.Cleanup(func() { first(); h.goOn() }) // or Close would wait
 	h.ix = h.create("a")
-	h.segments(t, 16)
+	before := h.segments(t, 16)
 	must(t, h.ix.StepSize(ctx, 1)) // a segment a step
 	copying.shut.Store(true)
-	compacted := make(chan error, 1)
-	h.compacted = compacted
-	go func() { compacted <- h.ix.Compact(ctx) }()
+	got(h.ix.Delete(ctx, before))(t)
+	got(h.ix.Purge(ctx))(t)                                 // most of every segment is dead
+	got(h.ix.Delete(ctx, []string{"wakes maintenance"}))(t) // which rewrites them
 	h.reached(t, copying)
 	h.noteCopies(t, path.Load().(string))
 	got(h.ix.Delete(ctx, h.dead))(t)
@@ -131,19 +144,17 @@ func newHalfMoved(t *testing.T) *halfMoved {
 	return h
 }
 
-// segments fills segments of four rows each, the first of which is dead and
-// erased. The second of each is to die. No segment is small or mostly dead:
-// maintenance leaves them alone.
-func (h *halfMoved) segments(t *testing.T, n int) {
+// segments fills segments of six rows each. The first four are to die before the
+// rewrite, and are answered, the fifth while it is under way.
+func (h *halfMoved) segments(t *testing.T, n int) (before []string) {
 	t.Helper()
 	ctx := context.Background()
-	var first []string
 	for seg := range n {
-		items := bigItems(fmt.Sprintf("%02d.", seg), 4, 6000)
+		items := bigItems(fmt.Sprintf("%02d.", seg), 6, 6000)
 		must(t, h.ix.Upsert(ctx, items))
 		must(t, h.ix.Roll(ctx))
-		first, h.dead = append(first, items[0].ID), append(h.dead, items[1].ID)
-		h.want[items[2].ID], h.want[items[3].ID] = items[2], items[3]
+		before, h.dead = append(before, idsOf(items[:4])...), append(h.dead, items[4].ID)
+		h.want[items[5].ID] = items[5]
 	}
 	must(t, h.ix.SealNow(ctx))
 	sealed, _, err := h.ix.SegmentPaths(ctx)
@@ -151,21 +162,20 @@ func (h *halfMoved) segments(t *testing.T, n int) {
 	for _, path := range sealed {
 		h.old[path] = true
 	}
-	got(h.ix.Delete(ctx, first))(t)
-	got(h.ix.Purge(ctx))(t)
 	h.gone.note(t, h.store, h.ix, h.dead)
+	return before
 }
 
-// noteCopies notes every third row of the new file, the copies of the rows that
+// noteCopies notes every other row of the new file, the copies of the rows that
 // are to die.
 func (h *halfMoved) noteCopies(t *testing.T, path string) {
 	t.Helper()
 	size := int(got(h.ix.SealedRows(context.Background(), h.dead[:1]))(t)[0].Extent.Len)
 	b := got(h.WrittenSince(path, segment.DataStart))(t)
-	if len(b) == 0 || len(b)%(3*size) != 0 {
+	if len(b) == 0 || len(b)%(2*size) != 0 {
 		t.Fatalf("%d bytes have been copied, a row has %d", len(b), size)
 	}
-	for i := 0; i < len(b); i += 3 * size {
+	for i := 0; i < len(b); i += 2 * size {
 		h.gone.add("a copy", b[i:i+size])
 	}
 	if h.gone.search(t, h.mem)["a copy"] == 0 {
@@ -189,11 +199,10 @@ func TestPurgeErasesTheCopiesOfARewriteUnderWay(t *testing.T) {
 	h.gone.wantGone(t, h.mem)
 	wantItems(t, h.ix, h.want, h.dead...)
 	h.goOn()
-	must(t, <-h.compacted)
+	crashTimed(t, 10*time.Second, "the rewrite", func() { <-h.ended })
 	wantItems(t, h.ix, h.want, h.dead...)
-	h.close()
+	h.reopen()
 	h.gone.wantGone(t, h.mem)
-	h.open()
 	wantItems(t, h.load("a"), h.want, h.dead...)
 }
 
@@ -205,14 +214,16 @@ func TestDeadRowsOfARewriteAreErasedBesideInputsThatStay(t *testing.T) {
 	h := newHalfMoved(t)
 	h.bad.Store(true)
 	h.goOn()
-	if err := <-h.compacted; err == nil || !strings.Contains(err.Error(), "bad block") {
-		t.Errorf("Compact beside inputs that cannot be destroyed: %v", err)
+	var err error
+	crashTimed(t, 10*time.Second, "the rewrite", func() { err = <-h.failed })
+	if !strings.Contains(err.Error(), "bad block") {
+		t.Errorf("a rewrite whose inputs cannot be destroyed: %v", err)
 	}
 	if _, err := h.ix.Purge(ctx); err == nil || !strings.Contains(err.Error(), "bad block") {
 		t.Errorf("Purge beside inputs that cannot be destroyed: %v", err)
 	}
-	if m := h.Metrics().Indexes["a"]; m.PendingBytes != 0 {
-		t.Errorf("%d dead bytes of the new segment wait after a purge", m.PendingBytes)
+	if m := h.Metrics().Indexes["a"]; m.Segments != 1 || m.DeadBytes == 0 || m.PendingBytes != 0 {
+		t.Errorf("after a purge: %+v", m)
 	}
 	h.gone.wantGone(t, h.mem)
 	h.bad.Store(false)

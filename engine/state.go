@@ -67,10 +67,12 @@ type state struct {
 		ended  error // what calls are answered from now on
 		counts Counts
 	}
-	idle struct { // closed when ended is set and ops is 0
-		once sync.Once
-		ch   chan struct{}
-	}
+	idle *idleness // guarded by mu: closed when ended is set and ops is 0
+}
+
+type idleness struct {
+	once sync.Once
+	ch   chan struct{}
 }
 
 // loggedGroup: bytes is the sum over the log up to and with the group.
@@ -82,7 +84,7 @@ type loggedGroup struct {
 func newState(db *DB, c *catalogued, ring *keyring) *state {
 	s := &state{db: db, cat: c, mapKey: ring.mapKey.Clone(), tokens: crypto.NewTokenizer(ring.id)}
 	s.mu.waiting = make(chan struct{})
-	s.idle.ch = make(chan struct{})
+	s.idle = &idleness{ch: make(chan struct{})}
 	return s
 }
 
@@ -172,10 +174,10 @@ func (s *state) leave() {
 		return
 	}
 	s.mu.RLock()
-	ended := s.mu.ended != nil
+	ended, idle := s.mu.ended != nil, s.idle
 	s.mu.RUnlock()
 	if ended && s.ops.Load() == 0 {
-		s.idle.once.Do(func() { close(s.idle.ch) })
+		idle.once.Do(func() { close(idle.ch) })
 	}
 }
 
@@ -183,10 +185,27 @@ func (s *state) leave() {
 func (s *state) end(why error) {
 	s.mu.Lock()
 	s.mu.ended = why
+	idle := s.idle
 	s.mu.Unlock()
 	s.ops.Add(1)
 	s.leave()
-	<-s.idle.ch
+	<-idle.ch
+}
+
+// revive lets calls in again that end has refused, when the log has failed
+// meanwhile: reads go on with what is in memory until the store is opened again.
+// What the database shows from now on may not be on the disk, so the state must
+// not be read from it anew. Maintenance has ended.
+func (s *state) revive(failed error) {
+	s.over = nil
+	s.log.Fail(failed)
+	s.work.mu.Lock()
+	s.work.err = failed
+	s.work.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.ended, s.mu.keys = nil, nil
+	s.idle = &idleness{ch: make(chan struct{})}
 }
 
 // shut takes the state apart without erasing anything: its index is gone.
@@ -213,6 +232,9 @@ func (s *state) close() error {
 	}
 	s.end(s.over)
 	err := s.work.finish(context.Background())
+	if s.log != nil {
+		s.log.Fail(s.over)
+	}
 	s.drop()
 	return err
 }

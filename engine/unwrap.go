@@ -125,19 +125,26 @@ func (a *access) anchor(c *catalogued, key Key, user UserID) error {
 		return nil
 	}
 	path := fmt.Sprintf("anchor of user %s of index %q", user, c.name)
+	// After the log has failed the database may show what is not on the disk.
+	corrupt := func(path, format string, args ...any) error {
+		if err := a.meta.Err(); err != nil {
+			return err
+		}
+		return fault.Corrupt(path, 0, format, args...)
+	}
 	b, ok, err := a.meta.Get(meta.AnchorKey(c.id, user))
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return fault.Corrupt(path, 0, "is missing: %w", fault.ErrDamaged)
+		return corrupt(path, "is missing: %w", fault.ErrDamaged)
 	}
 	seen, err := crypto.OpenAnchor(key, c.id, user, b)
 	if err != nil {
-		return fault.Corrupt(path, 0, "%w: %w", err, fault.ErrDamaged)
+		return corrupt(path, "%w: %w", err, fault.ErrDamaged)
 	}
 	if err := c.followsFrom(seen); err != nil {
-		return fault.Corrupt(fmt.Sprintf("epoch record of index %q", c.name), 0, "%w: %w", err, fault.ErrDamaged)
+		return corrupt(fmt.Sprintf("epoch record of index %q", c.name), "%w: %w", err, fault.ErrDamaged)
 	}
 	if seen.Epoch == c.record.Epoch || a.readOnly || a.meta.Err() != nil {
 		return nil

@@ -150,6 +150,6 @@ func (a *app) printAdded(ix *engine.Index, who engine.User, replaced bool, file 
 	p.line("user", "%s%s", who.ID, was)
 	p.line("index", "%s", formatID(ix.Name()))
 	p.line("permission", "%s", formatPermission(who.Perm))
-	p.line("key", "%s (the user's, for --user %s --key-file)", file, who.ID)
+	p.line("key", "%s (the user's: --user %s --key-file %s)", file, who.ID, file)
 	return a.print(&p)
 }
