@@ -312,6 +312,13 @@ func (r *epochRecorder) wrap(fs vfs.FS) vfs.FS {
 	})
 }
 
+// count is how many mutations there have been.
+func (r *epochRecorder) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.points
+}
+
 func (r *epochRecorder) before(op, path string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -893,7 +900,7 @@ func (v *epochVerifier) recovery(im *epochImage, want epochWant) ([]*epochImage,
 		}
 	}
 	err = errors.Join(err, db.Close())
-	return r.stop(), r.points, err
+	return r.stop(), r.count(), err
 }
 
 // TestEpochsChangeWholeOrNotAtAllAcrossCrash crashes every kind of change of
@@ -929,11 +936,11 @@ func TestEpochsChangeWholeOrNotAtAllAcrossCrash(t *testing.T) {
 		w.churn(round)
 		sealed, open, err := w.ix["a"].SegmentPaths(context.Background())
 		must(t, err)
-		m, points := w.db.Metrics().Indexes["a"], w.er.points
+		m, points := w.db.Metrics().Indexes["a"], w.er.count()
 		w.change(c)
 		images := w.er.stop()
 		t.Logf("%s: %d sealed segments, %d open, %d deletes to apply; %d mutations, %d images",
-			c.what, len(sealed), len(open), m.Tombstones, w.er.points-points, len(images))
+			c.what, len(sealed), len(open), m.Tombstones, w.er.count()-points, len(images))
 		v.ever = w.ever
 		v.all(t, images)
 		if t.Failed() {
