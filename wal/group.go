@@ -20,7 +20,12 @@ type Kind uint8
 const (
 	KindUpsert    Kind = 1
 	KindTombstone Kind = 2
+	KindExpiry    Kind = 3
 )
+
+// deletes tells whether records of the kind delete something: these have to be
+// applied, and nobody may lose them.
+func (k Kind) deletes() bool { return k == KindTombstone || k == KindExpiry }
 
 // Record is one call's entry in the log.
 type Record struct {

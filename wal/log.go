@@ -119,7 +119,7 @@ func (e *Entry) check() error {
 	switch {
 	case len(e.Payload) > MaxPayload:
 		return fmt.Errorf("log record of %d bytes, at most %d", len(e.Payload), MaxPayload)
-	case e.Kind != KindUpsert && e.Kind != KindTombstone:
+	case e.Kind != KindUpsert && !e.Kind.deletes():
 		return fmt.Errorf("log record of unknown kind %d", e.Kind)
 	case e.Signer == nil:
 		return errors.New("log record without a signer")

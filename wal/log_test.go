@@ -108,7 +108,7 @@ func TestAppendRefusesWhatReplayWouldRefuse(t *testing.T) {
 	for name, e := range map[string]*Entry{
 		"too large":    {Kind: KindUpsert, Signer: w.root, Payload: make([]byte, MaxPayload+1)},
 		"no kind":      {Signer: w.root},
-		"unknown kind": {Kind: 3, Signer: w.root},
+		"unknown kind": {Kind: 4, Signer: w.root},
 		"no signer":    {Kind: KindUpsert},
 	} {
 		if err := l.Append(context.Background(), e); err == nil {

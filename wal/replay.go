@@ -112,7 +112,7 @@ func (src *Source) open(sessions map[crypto.SessionID]*session, g *sealedGroup, 
 }
 
 // HoldsTombstones tells, without a key, whether a group behind the given number
-// has a tombstone in it. It believes what stands in the clear: whoever loads the
+// has a record in it that deletes. It believes what stands in the clear: whoever loads the
 // index checks it.
 func HoldsTombstones(db *meta.DB, index crypto.IndexID, behind uint64) (bool, error) {
 	found := errors.New("found")
@@ -122,7 +122,7 @@ func HoldsTombstones(db *meta.DB, index crypto.IndexID, behind uint64) (bool, er
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(g.records, func(r Record) bool { return r.Kind == KindTombstone }) {
+		if slices.ContainsFunc(g.records, func(r Record) bool { return r.Kind.deletes() }) {
 			return found
 		}
 		return nil
