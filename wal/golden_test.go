@@ -50,7 +50,7 @@ func TestGoldenGroup(t *testing.T) {
 		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "index id", Size: 16}, {Name: "session id", Size: 16},
 		{Name: "epoch", Size: 8}, {Name: "group", Size: 8}, {Name: "first sequence number", Size: 8}, {Name: "records", Size: 4},
 		{Name: "hash of the group before", Size: 32},
-		{Name: "record 0: kind (1 upsert, 2 tombstone)", Size: 1}, {Name: "record 0: user id", Size: 16}, {Name: "record 0: sequence number", Size: 8},
+		{Name: "record 0: kind (1 upsert, 2 tombstone, 3 expiry)", Size: 1}, {Name: "record 0: user id", Size: 16}, {Name: "record 0: sequence number", Size: 8},
 		{Name: "record 0: sealed length", Size: 4}, {Name: "record 0: ciphertext", Size: 18}, {Name: "record 0: tag", Size: 16},
 		{Name: "record 1: kind", Size: 1}, {Name: "record 1: user id (root)", Size: 16}, {Name: "record 1: sequence number", Size: 8},
 		{Name: "record 1: sealed length", Size: 4}, {Name: "record 1: ciphertext", Size: 11}, {Name: "record 1: tag", Size: 16},
