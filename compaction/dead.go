@@ -34,7 +34,14 @@ func (d *Dead) Contains(row uint32) bool { return d.Rows.Contains(row) }
 type Death struct {
 	Row     uint32
 	Extent  segment.Extent
-	InIndex bool // stands in the index of a sealed segment
+	InIndex bool   // stands in the index of a sealed segment
+	Call    uint64 // the deleting call that found it alive; 0: none did
+}
+
+// New is deaths without the rows that are dead already, each once.
+func (d *Dead) New(deaths []Death) []Death {
+	seen := roaring.New()
+	return slices.DeleteFunc(deaths, func(x Death) bool { return d.Rows.Contains(x.Row) || !seen.CheckedAdd(x.Row) })
 }
 
 // Add is d with more deaths and dead space (extents of no row), one generation

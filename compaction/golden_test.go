@@ -2,6 +2,7 @@ package compaction
 
 import (
 	"testing"
+	"time"
 
 	"oubliette/crypto"
 	"oubliette/internal/golden"
@@ -34,7 +35,7 @@ func TestGoldenManifest(t *testing.T) {
 	i, open, closed := fixedIDs()
 	m := Manifest{
 		Index: i, Epoch: 3, Version: 12, Dimension: 768,
-		Start: position(5, 31, 0x40), Applied: position(7, 43, 0x60),
+		Start: position(5, 31, 0x40), Applied: position(7, 43, 0x60), Erased: 42,
 		Sessions: []Session{{Last: position(7, 43, 0x60)}},
 		Segments: []Segment{
 			{
@@ -60,6 +61,7 @@ func TestGoldenManifest(t *testing.T) {
 		{Name: "number of the manifest", Size: 8}, {Name: "dimension", Size: 4},
 		{Name: "start: group", Size: 8}, {Name: "start: sequence number", Size: 8}, {Name: "start: head", Size: 32},
 		{Name: "applied: group", Size: 8}, {Name: "applied: sequence number", Size: 8}, {Name: "applied: head", Size: 32},
+		{Name: "erased: sequence number", Size: 8},
 		{Name: "sessions", Size: 4},
 		{Name: "session 0: id", Size: 16}, {Name: "session 0: last group", Size: 8}, {Name: "session 0: last sequence number", Size: 8}, {Name: "session 0: head", Size: 32},
 		{Name: "segments", Size: 4},
@@ -100,5 +102,29 @@ func TestGoldenDeadRecord(t *testing.T) {
 		{Name: "rows: container 1: upper 16 bits", Size: 2}, {Name: "rows: container 1: numbers less one", Size: 2},
 		{Name: "rows: container 0: offset", Size: 4}, {Name: "rows: container 1: offset", Size: 4},
 		{Name: "rows: container 0: lower 16 bits of 5 and 6", Size: 4}, {Name: "rows: container 1: lower 16 bits of 70,000", Size: 2},
+	})
+}
+
+func TestGoldenOutcome(t *testing.T) {
+	i, open, closed := fixedIDs()
+	o := Outcome{
+		Index: i, Epoch: 3, Kind: OutcomeFound, Time: time.UnixMilli(1_700_000_000_123), Through: 43, Whole: true,
+		Segments: []crypto.SegmentID{closed, open},
+		Calls:    []Call{{Seq: 41, Asked: 1, Rows: 1, Bytes: 4213}, {Seq: 43, Asked: 1000, Rows: 998, Bytes: 4_001_001}},
+	}
+	var user crypto.UserID
+	count(user[:], 0x70)
+	seed, err := crypto.SecretFromBytes(count(make([]byte, 32), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "outcome.md", "outcome", o.Sign(crypto.NewSigner(user, seed)), []golden.Field{
+		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "index id", Size: 16}, {Name: "epoch", Size: 8},
+		{Name: "kind", Size: 1}, {Name: "time", Size: 8}, {Name: "through", Size: 8}, {Name: "segment id", Size: 16}, {Name: "whole", Size: 1},
+		{Name: "segments", Size: 4}, {Name: "segment 0", Size: 16}, {Name: "segment 1", Size: 16},
+		{Name: "calls", Size: 4},
+		{Name: "call 0: step", Size: 1}, {Name: "call 0: ids", Size: 1}, {Name: "call 0: rows", Size: 1}, {Name: "call 0: bytes", Size: 2},
+		{Name: "call 1: step", Size: 1}, {Name: "call 1: ids", Size: 2}, {Name: "call 1: rows", Size: 2}, {Name: "call 1: bytes", Size: 4},
+		{Name: "signer", Size: 16}, {Name: "signature", Size: 64},
 	})
 }

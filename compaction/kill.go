@@ -2,62 +2,85 @@ package compaction
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"oubliette/crypto"
 	"oubliette/segment"
-	"oubliette/tombstone"
 )
 
-// Kill: rows of Token numbered below Before are dead.
-type Kill struct {
+// Event is something that kills rows: a delete, or a newer version.
+type Event struct {
 	Token  crypto.Token
-	Before uint64
+	Before uint64 // rows of Token numbered below are dead
+	// Call is the number of the deleting call; 0: a newer version, numbered Before.
+	Call uint64
 }
 
-// Kills merges tombstones and newer versions (in any order) into one kill a
-// token, sorted by token. A version at S kills what is below S, as a tombstone
-// at S does, so the higher of the two says it all.
-func Kills(tombstones []tombstone.Tombstone, versions []Kill) []Kill {
-	out := make([]Kill, 0, len(tombstones)+len(versions))
-	for _, t := range tombstones {
-		out = append(out, Kill{t.Token, t.Seq})
+// at is the event's place in the history.
+func (e *Event) at() uint64 {
+	if e.Call == 0 {
+		return e.Before
 	}
-	out = append(out, versions...)
-	slices.SortFunc(out, compareKills)
-	n := 0
-	for i := range out {
-		if n > 0 && out[n-1].Token == out[i].Token {
-			out[n-1].Before = max(out[n-1].Before, out[i].Before)
-			continue
+	return e.Call
+}
+
+// Kills is what a set of events kills, by token.
+type Kills struct {
+	events []Event // by token, then in the order of the history
+	tokens []crypto.Token
+	starts []int32 // where each token's events begin, and the end of the last
+}
+
+// NewKills takes events, in any order, over.
+func NewKills(events []Event) *Kills {
+	slices.SortFunc(events, func(a, b Event) int {
+		return cmp.Or(bytes.Compare(a.Token[:], b.Token[:]), cmp.Compare(a.at(), b.at()))
+	})
+	k := &Kills{events: events}
+	for i := range events {
+		if i == 0 || events[i].Token != events[i-1].Token {
+			k.tokens = append(k.tokens, events[i].Token)
+			k.starts = append(k.starts, int32(i))
 		}
-		out[n] = out[i]
-		n++
 	}
-	return out[:n]
+	k.starts = append(k.starts, int32(len(events)))
+	return k
+}
+
+// Tokens are the tokens of which something is killed, ascending.
+func (k *Kills) Tokens() []crypto.Token { return k.tokens }
+
+// Killer tells whether the row of the i-th token that is numbered seq is dead,
+// and which deleting call found it alive: the one that comes first in the history
+// of those that kill it. It is 0 when a newer version came before any.
+func (k *Kills) Killer(i int, seq uint64) (call uint64, dead bool) {
+	for _, e := range k.events[k.starts[i]:k.starts[i+1]] {
+		if seq < e.Before {
+			return e.Call, true
+		}
+	}
+	return 0, false
+}
+
+// Of is Killer by token.
+func (k *Kills) Of(tok crypto.Token, seq uint64) (call uint64, dead bool) {
+	i, ok := slices.BinarySearchFunc(k.tokens, tok, func(a, b crypto.Token) int { return bytes.Compare(a[:], b[:]) })
+	if !ok {
+		return 0, false
+	}
+	return k.Killer(i, seq)
 }
 
 // Find answers the rows of a sealed segment that the kills kill and that are
-// not dead yet. kills is sorted by token; tokens is the tokens of kills, in
-// the same order.
-func Find(t *segment.Table, cache *segment.BlockCache, dead *Dead, kills []Kill, tokens []crypto.Token) ([]Death, error) {
+// not dead yet.
+func Find(t *segment.Table, cache *segment.BlockCache, dead *Dead, kills *Kills) ([]Death, error) {
 	var out []Death
-	err := t.Match(tokens, cache, func(i int, e segment.Entry) error {
-		if e.Seq < kills[i].Before && !dead.Contains(e.Row) {
-			out = append(out, Death{Row: e.Row, Extent: e.Extent(), InIndex: true})
+	err := t.Match(kills.tokens, cache, func(i int, e segment.Entry) error {
+		if call, ok := kills.Killer(i, e.Seq); ok && !dead.Contains(e.Row) {
+			out = append(out, Death{Row: e.Row, Extent: e.Extent(), InIndex: true, Call: call})
 		}
 		return nil
 	})
 	return out, err
 }
-
-// Tokens are the tokens of kills, in their order.
-func Tokens(kills []Kill) []crypto.Token {
-	out := make([]crypto.Token, len(kills))
-	for i := range kills {
-		out[i] = kills[i].Token
-	}
-	return out
-}
-
-func compareKills(a, b Kill) int { return bytes.Compare(a.Token[:], b.Token[:]) }

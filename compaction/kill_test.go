@@ -11,41 +11,52 @@ import (
 	"oubliette/crypto"
 	"oubliette/internal/fault"
 	"oubliette/segment"
-	"oubliette/tombstone"
 )
 
-// TestKillsAreTheHighestOfEachToken holds Kills against a map.
-func TestKillsAreTheHighestOfEachToken(t *testing.T) {
+// TestKillerIsTheCallThatFoundTheRowAlive holds Killer against histories that
+// are played through: each upsert puts a row and displaces the one before, each
+// delete finds what is there.
+func TestKillerIsTheCallThatFoundTheRowAlive(t *testing.T) {
+	type row struct {
+		token crypto.Token
+		seq   uint64
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		want := make(map[crypto.Token]uint64)
-		draw := func(label string) (out []Kill) {
-			for range rapid.IntRange(0, 20).Draw(t, label) {
-				k := Kill{Token: crypto.Token{rapid.Byte().Draw(t, "token") % 8}, Before: rapid.Uint64Range(1, 30).Draw(t, "before")}
-				want[k.Token] = max(want[k.Token], k.Before)
-				out = append(out, k)
+		alive := make(map[crypto.Token]uint64)
+		killer, dead := make(map[row]uint64), make(map[row]bool)
+		var events []Event
+		var rows []row
+		for seq := uint64(1); seq <= 40; seq++ {
+			tok := crypto.Token{rapid.Byte().Draw(t, "token") % 4}
+			was, there := alive[tok]
+			e := Event{Token: tok, Before: seq}
+			switch rapid.IntRange(0, 2).Draw(t, "what") {
+			case 0:
+				alive[tok] = seq
+				rows = append(rows, row{tok, seq})
+			case 1:
+				e.Call = seq
+				delete(alive, tok)
+			case 2: // an expiry: of the row that is there, and of none that comes
+				e.Call, e.Before = seq, was+1
+				delete(alive, tok)
 			}
-			return out
+			if there {
+				killer[row{tok, was}], dead[row{tok, was}] = e.Call, true
+			}
+			events = append(events, e)
 		}
-		var tombs []tombstone.Tombstone
-		for _, k := range draw("tombstones") {
-			tombs = append(tombs, tombstone.Tombstone{Token: k.Token, Seq: k.Before})
+		k := NewKills(rapid.Permutation(events).Draw(t, "order"))
+		if !slices.IsSortedFunc(k.Tokens(), func(a, b crypto.Token) int { return bytes.Compare(a[:], b[:]) }) {
+			t.Fatalf("tokens %v", k.Tokens())
 		}
-		versions := draw("versions")
-		before := slices.Clone(versions)
-		got := Kills(tombs, versions)
-		if len(got) != len(want) || !slices.Equal(versions, before) {
-			t.Fatalf("%v, want %v; versions %v", got, want, versions)
-		}
-		for i, k := range got {
-			if k.Before != want[k.Token] || i > 0 && bytes.Compare(got[i-1].Token[:], k.Token[:]) >= 0 {
-				t.Fatalf("%v, want %v", got, want)
+		for _, r := range rows {
+			if call, ok := k.Of(r.token, r.seq); call != killer[r] || ok != dead[r] {
+				t.Fatalf("row %d of %v: found by %d, dead %v; played through: %d, %v", r.seq, r.token, call, ok, killer[r], dead[r])
 			}
 		}
-		tokens := Tokens(got)
-		for i := range got {
-			if tokens[i] != got[i].Token {
-				t.Fatalf("tokens %v of %v", tokens, got)
-			}
+		if call, ok := k.Of(crypto.Token{0xff}, 1); call != 0 || ok {
+			t.Fatalf("a token without events: %d, %v", call, ok)
 		}
 	})
 }
@@ -64,17 +75,16 @@ func TestFindKillsWhatIsOlderAndNotDeadYet(t *testing.T) {
 		}
 	}
 	dead := NoDead.Add([]Death{{Row: byID["item-3"].Row, Extent: byID["item-3"].Extent(), InIndex: true}}, nil)
-	kills := Kills([]tombstone.Tombstone{
-		{Token: tokenOf("item-0"), Seq: 100}, // not above its number
-		{Token: tokenOf("item-1"), Seq: 102}, // just above
-		{Token: tokenOf("item-3"), Seq: 900}, // dead already
-		{Token: tokenOf("nobody"), Seq: 900},
-	}, []Kill{
-		{tokenOf("item-2"), 102}, // the version itself
-		{tokenOf("item-4"), 900},
-		{tokenOf("item-5"), 104}, // below
+	kills := NewKills([]Event{
+		{tokenOf("item-0"), 100, 100}, // not above its number
+		{tokenOf("item-1"), 102, 102}, // just above
+		{tokenOf("item-3"), 900, 900}, // dead already
+		{tokenOf("nobody"), 900, 900},
+		{tokenOf("item-2"), 102, 0}, // the version itself
+		{tokenOf("item-4"), 900, 0},
+		{tokenOf("item-5"), 104, 0}, // below
 	})
-	found, err := Find(table, segment.NewBlockCache(1<<20), dead, kills, Tokens(kills))
+	found, err := Find(table, segment.NewBlockCache(1<<20), dead, kills)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,9 +92,9 @@ func TestFindKillsWhatIsOlderAndNotDeadYet(t *testing.T) {
 	for _, d := range found {
 		got[d.Row] = d
 	}
-	for _, id := range []string{"item-1", "item-4"} {
+	for id, call := range map[string]uint64{"item-1": 102, "item-4": 0} {
 		e := byID[id]
-		if want := (Death{Row: e.Row, Extent: e.Extent(), InIndex: true}); got[e.Row] != want {
+		if want := (Death{Row: e.Row, Extent: e.Extent(), InIndex: true, Call: call}); got[e.Row] != want {
 			t.Errorf("%s: %+v, want %+v", id, got[e.Row], want)
 		}
 	}
@@ -97,13 +107,13 @@ func TestFindKillsEveryOldVersionOfAToken(t *testing.T) {
 	s := newStore(t)
 	items := append(someItems(0, 3, 10), someItems(0, 3, 10)...) // each twice, at 0..2 and 3..5
 	_, table, _ := s.sealed(items, 0)
-	kills := []Kill{{tokenOf("item-1"), 4}}
-	found, err := Find(table, segment.NewBlockCache(1<<20), NoDead, kills, Tokens(kills))
+	kills := NewKills([]Event{{tokenOf("item-1"), 4, 4}})
+	found, err := Find(table, segment.NewBlockCache(1<<20), NoDead, kills)
 	if err != nil || len(found) != 1 || found[0].Row != 1 {
 		t.Errorf("before the second: %+v, %v", found, err)
 	}
-	kills[0].Before = 5
-	found, err = Find(table, segment.NewBlockCache(1<<20), NoDead, kills, Tokens(kills))
+	kills = NewKills([]Event{{tokenOf("item-1"), 5, 5}})
+	found, err = Find(table, segment.NewBlockCache(1<<20), NoDead, kills)
 	if err != nil || len(found) != 2 {
 		t.Errorf("behind both: %+v, %v", found, err)
 	}
@@ -122,8 +132,8 @@ func TestFindTellsOfADamagedIndex(t *testing.T) {
 	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
-	kills := []Kill{{tokenOf("item-1"), 9}}
-	if found, err := Find(table, segment.NewBlockCache(1<<20), NoDead, kills, Tokens(kills)); !errors.Is(err, fault.ErrCorrupt) || found != nil {
+	kills := NewKills([]Event{{tokenOf("item-1"), 9, 9}})
+	if found, err := Find(table, segment.NewBlockCache(1<<20), NoDead, kills); !errors.Is(err, fault.ErrCorrupt) || found != nil {
 		t.Errorf("%v, %v", found, err)
 	}
 }

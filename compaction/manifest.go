@@ -46,6 +46,7 @@ type Manifest struct {
 
 	Start    wal.Position // groups up to here are gone from the log
 	Applied  wal.Position // tombstones up to here stand in dead records
+	Erased   uint64       // what they delete up to this sequence number is off the disk
 	Sessions []Session    // the newest last, at most MaxSessions
 	Segments []Segment
 
@@ -80,6 +81,7 @@ func (m *Manifest) append(e *codec.Encoder) {
 	e.U32(m.Dimension)
 	appendPosition(e, m.Start)
 	appendPosition(e, m.Applied)
+	e.U64(m.Erased)
 	e.U32(uint32(len(m.Sessions)))
 	for i := range m.Sessions {
 		e.Raw(m.Sessions[i].ID[:])
@@ -162,6 +164,9 @@ func (m *Manifest) decode(d *codec.Decoder) {
 	m.Dimension = d.U32()
 	m.Start = decodePosition(d)
 	m.Applied = decodePosition(d)
+	if m.Erased = d.U64(); d.Err() == nil && m.Erased > m.Applied.Seq {
+		d.Fail("erased up to number %d, applied up to %d", m.Erased, m.Applied.Seq)
+	}
 	n := d.Count(16 + 48)
 	if n > MaxSessions {
 		d.Fail("%d sessions, at most %d allowed", n, MaxSessions)

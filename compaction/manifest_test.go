@@ -136,7 +136,7 @@ func TestManifestsOutOfBoundsAreRefused(t *testing.T) {
 func TestCountsAreHeldAgainstTheBytes(t *testing.T) {
 	signer, writer := clerk()
 	whole := manifest().Sign(signer)
-	sessions := 8 + 2 + 16 + 8 + 8 + 4 + 2*48
+	sessions := 8 + 2 + 16 + 8 + 8 + 4 + 2*48 + 8
 	segments := sessions + 4 + 2*64
 	for _, at := range []int{sessions, segments} {
 		if binary.LittleEndian.Uint32(whole[at:]) != 2 {

@@ -22,6 +22,7 @@ const (
 	DomainGroup    Domain = "application/vnd.oubliette.log-group.v1"
 	DomainManifest Domain = "application/vnd.oubliette.manifest.v1"
 	DomainFooter   Domain = "application/vnd.oubliette.segment-footer.v1"
+	DomainOutcome  Domain = "application/vnd.oubliette.outcome.v1"
 	// DomainSuccession: a root signs its successor's first epoch record.
 	DomainSuccession Domain = "application/vnd.oubliette.succession.v1"
 )

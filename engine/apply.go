@@ -16,7 +16,9 @@ import (
 type frozen struct {
 	v      *view // with a reference; tombs[1:] are to be applied
 	at     wal.Position
-	fresh  []compaction.Kill
+	fresh  []compaction.Event
+	all    []compaction.Event // tombs and fresh
+	kills  *compaction.Kills  // by all
 	since  time.Time
 	by     map[*memtable]displaced
 	logged int64
@@ -24,9 +26,9 @@ type frozen struct {
 	sessions []compaction.Session
 }
 
-// displaced is what has died in a memtable without a tombstone.
+// displaced is what has died in a memtable and has no place there any more.
 type displaced struct {
-	rows  []compaction.Death
+	rows  []displacedRow
 	space []segment.Extent
 }
 
@@ -127,37 +129,58 @@ type buried struct {
 // deaths are committed, and the tombstones stay, in the log too, until it can.
 func (m *maintenance) apply(ring *keyring) error {
 	s := m.s
+	began := time.Now()
 	f, at := s.freeze()
 	if f == nil {
-		m.applied = at.Seq
+		s.setApplied(at.Seq)
 		return nil
 	}
 	defer f.v.release()
+	f.all = f.events()
+	f.kills = compaction.NewKills(f.all)
 	found := s.findDeaths(f)
 	s.recut(f)
-	if err := s.installDeaths(ring, f, found); err != nil {
+	t, err := s.installDeaths(ring, f, found)
+	if err != nil {
 		s.thaw(f, false)
 		return errors.Join(found.err, err)
 	}
 	m.pending = true
+	if tell := s.db.opts.EventListener.Applied; tell != nil {
+		tell(ApplyInfo{Index: s.cat.id.String(), Through: f.at.Seq, Calls: len(t.calls), Rows: t.rows(), Duration: time.Since(began)})
+	}
 	if found.err != nil {
 		s.thaw(f, true)
 		return found.err
 	}
-	m.applied = f.at.Seq
+	s.setApplied(f.at.Seq)
 	return nil
 }
 
-func (s *state) findDeaths(f *frozen) *deaths {
-	var tombs []tombstone.Tombstone
+func (s *state) setApplied(seq uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.applied = seq
+}
+
+// events are what has happened up to the cut.
+func (f *frozen) events() []compaction.Event {
+	out := slices.Clone(f.fresh)
 	for _, t := range f.v.tombs[1:] {
-		tombs = append(tombs, t.All()...)
+		now := t.Snapshot()
+		for _, deletes := range [][]tombstone.Tombstone{now.All(), now.Again()} {
+			for _, d := range deletes {
+				out = append(out, compaction.Event{Token: d.Token, Before: d.Seq, Call: d.Seq})
+			}
+		}
 	}
-	kills := compaction.Kills(tombs, f.fresh)
-	tokens := compaction.Tokens(kills)
+	return out
+}
+
+func (s *state) findDeaths(f *frozen) *deaths {
 	out := &deaths{open: make(map[*memtable][]buried), sealed: make(map[*sealed][]compaction.Death)}
 	for _, seg := range f.v.sealed {
-		found, err := compaction.Find(seg.seg.table, s.db.blocks, seg.dead, kills, tokens)
+		found, err := compaction.Find(seg.seg.table, s.db.blocks, seg.dead, f.kills)
 		if err != nil {
 			out.err = errors.Join(out.err, err)
 			continue
@@ -166,23 +189,30 @@ func (s *state) findDeaths(f *frozen) *deaths {
 			out.sealed[seg.seg] = found
 		}
 	}
-	for len(kills) > 0 {
-		n := min(len(kills), 4096) // readers and the log's leader get in between
-		s.findOpen(f.v, kills[:n], out)
-		kills = kills[n:]
+	for at, n := 0, len(f.kills.Tokens()); at < n; {
+		to := min(at+4096, n) // readers and the log's leader get in between
+		s.findOpen(f, at, to, out)
+		at = to
 	}
 	return out
 }
 
 // findOpen looks for killed rows in the memtables. A row that is displaced
-// meanwhile goes on its memtable's list and dies with the next apply.
-func (s *state) findOpen(v *view, kills []compaction.Kill, out *deaths) {
+// meanwhile goes on its memtable's list, where recut finds it.
+func (s *state) findOpen(f *frozen, from, to int, out *deaths) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, o := range v.open {
-		for _, k := range kills {
-			if e, ok := o.mem.get(k.Token); ok && e.Seq < k.Before {
-				out.open[o.mem] = append(out.open[o.mem], buried{k.Token, death(&e)})
+	for _, o := range f.v.open {
+		for i := from; i < to; i++ {
+			tok := f.kills.Tokens()[i]
+			e, ok := o.mem.get(tok)
+			if !ok {
+				continue
+			}
+			if call, dead := f.kills.Killer(i, e.Seq); dead {
+				d := death(&e)
+				d.Call = call
+				out.open[o.mem] = append(out.open[o.mem], buried{tok, d})
 			}
 		}
 	}
@@ -192,32 +222,35 @@ func (s *state) findOpen(v *view, kills []compaction.Kill, out *deaths) {
 // committed all the same, to let the log go.
 const minTruncate = 1 << 20
 
-// installDeaths commits what an apply has found and swaps the view.
-func (s *state) installDeaths(ring *keyring, f *frozen, found *deaths) error {
+// installDeaths commits what an apply has found and swaps the view. It answers what
+// each delete has found.
+func (s *state) installDeaths(ring *keyring, f *frozen, found *deaths) (*callTally, error) {
 	e := s.edit(ring.signer)
 	defer e.end()
 	s.mu.RLock()
 	cur := s.mu.view // stays: views are swapped under installMu
 	s.mu.RUnlock()
-	open, sealed, changed, err := e.bury(cur, f, found)
+	t := newCallTally(f.all)
+	open, sealed, changed, err := e.bury(cur, f, found, t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	whole := found.err == nil
 	if !changed && (!whole || len(f.v.tombs) == 1 && f.logged < minTruncate) {
 		if whole {
 			s.settled = settled{f.at, f.sessions}
 		}
-		return nil
+		return t, nil
 	}
 	tombs := cur.tombs
 	if whole {
 		e.apply(settled{f.at, f.sessions})
 		tombs = cur.tombs[:1:1]
 	}
+	e.outcome(t, f.at.Seq, whole)
 	last := e.truncate(open)
 	if err := e.commit(); err != nil {
-		return err
+		return nil, err
 	}
 	s.mu.Lock()
 	for mem, rows := range found.open {
@@ -231,18 +264,17 @@ func (s *state) installDeaths(ring *keyring, f *frozen, found *deaths) error {
 	s.freedLocked()
 	s.mu.Unlock()
 	old.release()
-	return nil
+	return t, nil
 }
 
-// bury puts new dead sets into the edit and answers the segments with them.
-func (e *edit) bury(cur *view, f *frozen, found *deaths) (open []openSegment, sealed []sealedSegment, changed bool, err error) {
+// bury puts new dead sets into the edit and answers the segments with them. t
+// counts what has died.
+func (e *edit) bury(cur *view, f *frozen, found *deaths, t *callTally) (open []openSegment, sealed []sealedSegment, changed bool, err error) {
 	open = append(open, cur.open...)
 	for i := range open {
 		o := &open[i]
-		rows := f.by[o.mem].rows
-		for _, b := range found.open[o.mem] {
-			rows = append(rows, b.Death)
-		}
+		rows := o.dead.New(f.deaths(o.mem, found.open[o.mem]))
+		t.add(o.mem.id, rows)
 		if len(rows)+len(f.by[o.mem].space) == 0 {
 			continue
 		}
@@ -254,7 +286,8 @@ func (e *edit) bury(cur *view, f *frozen, found *deaths) (open []openSegment, se
 	sealed = append(sealed, cur.sealed...)
 	for i := range sealed {
 		x := &sealed[i]
-		if rows := found.sealed[x.seg]; len(rows) > 0 {
+		if rows := x.dead.New(found.sealed[x.seg]); len(rows) > 0 {
+			t.add(x.seg.id, rows)
 			x.dead, changed = x.dead.Add(rows, nil), true
 			if err := e.dead(x.seg.id, x.dead); err != nil {
 				return nil, nil, false, err
@@ -266,18 +299,39 @@ func (e *edit) bury(cur *view, f *frozen, found *deaths) (open []openSegment, se
 
 // recut adds what has been displaced while the apply was looking: a row that a
 // frozen tombstone deletes is not found in its memtable any more when its id has
-// been upserted again meanwhile.
+// been upserted again meanwhile. What only later events kill stays for the next
+// apply, which knows which of them found it alive.
 func (s *state) recut(f *frozen) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.mu.view.open {
-		m := o.mem
-		if len(m.displaced)+len(m.space) > 0 {
-			d := f.by[m]
-			f.by[m] = displaced{append(d.rows, m.displaced...), append(d.space, m.space...)}
-			m.displaced, m.space = nil, nil
+		m, d := o.mem, f.by[o.mem]
+		m.displaced = slices.DeleteFunc(m.displaced, func(r displacedRow) bool {
+			_, dead := f.kills.Of(r.token, r.seq)
+			if dead {
+				d.rows = append(d.rows, r)
+			}
+			return dead
+		})
+		if len(d.rows) > 0 {
+			f.by[m] = d
 		}
 	}
+}
+
+// deaths are the rows of a memtable that have died: those that were found, and
+// those that had been displaced.
+func (f *frozen) deaths(m *memtable, found []buried) []compaction.Death {
+	displaced := f.by[m].rows
+	out := make([]compaction.Death, 0, len(displaced)+len(found))
+	for _, r := range displaced {
+		r.Call, _ = f.kills.Of(r.token, r.seq)
+		out = append(out, r.Death)
+	}
+	for _, b := range found {
+		out = append(out, b.Death)
+	}
+	return out
 }
 
 // deadRows is how many rows of the segments are dead.

@@ -36,9 +36,10 @@ func encodeClean(digest crypto.Hash) []byte {
 	return e.B
 }
 
-// stateDigest is SHA-256 over every record of the database but dead records and
-// the log, of which it takes each index's last group: those two hang from the
-// manifest and from the log's chain.
+// stateDigest is SHA-256 over every record of the database but dead records,
+// outcomes and the log, of which it takes each index's last group: dead records
+// hang from the manifest and groups from the log's chain, and nothing depends on
+// outcomes, of which there may be many.
 func stateDigest(db *meta.DB) (digest crypto.Hash, err error) {
 	h := sha256.New()
 	note := func(key, value []byte) error {
@@ -51,7 +52,8 @@ func stateDigest(db *meta.DB) (digest crypto.Hash, err error) {
 	var indexes [][]byte
 	ranges := [][2][]byte{
 		{nil, meta.AllDeadPrefix()},
-		{meta.PrefixEnd(meta.AllDeadPrefix()), meta.AllGroupsPrefix()},
+		{meta.PrefixEnd(meta.AllDeadPrefix()), meta.AllOutcomesPrefix()},
+		{meta.PrefixEnd(meta.AllOutcomesPrefix()), meta.AllGroupsPrefix()},
 		{meta.PrefixEnd(meta.AllGroupsPrefix()), nil},
 	}
 	for _, r := range ranges {

@@ -178,7 +178,7 @@ func (db *DB) dropIndex(c *catalogued, doomed []crypto.SegmentID) error {
 	batch := db.meta.NewBatch()
 	batch.Delete(meta.CatalogueKey(c.name))
 	batch.Delete(meta.ManifestKey(c.id))
-	for _, prefix := range [][]byte{meta.EpochPrefix(c.id), meta.GrantPrefix(c.id), meta.GroupPrefix(c.id), meta.DeadPrefix(c.id), meta.AnchorPrefix(c.id)} {
+	for _, prefix := range [][]byte{meta.EpochPrefix(c.id), meta.GrantPrefix(c.id), meta.GroupPrefix(c.id), meta.DeadPrefix(c.id), meta.AnchorPrefix(c.id), meta.OutcomePrefix(c.id)} {
 		batch.DeleteRange(prefix, meta.PrefixEnd(prefix))
 	}
 	for _, id := range doomed {

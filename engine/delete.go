@@ -39,6 +39,9 @@ func (ix *Index) Delete(ctx context.Context, ids []string, opts ...OpOption) (Re
 	if err := c.log.Append(ctx, e); err != nil {
 		return Receipt{}, err
 	}
-	r.Seq, r.Head = e.Seq, e.At.Head
+	r.Seq, r.Group, r.Head = e.Seq, e.At.Group, e.At.Head
+	if tell := c.db.opts.EventListener.Deleted; tell != nil {
+		tell(DeleteInfo{Index: r.Index.String(), Seq: r.Seq, IDs: r.Count})
+	}
 	return r, nil
 }

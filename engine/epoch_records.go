@@ -64,7 +64,7 @@ func (n *newEpoch) manifestOf(batch *meta.Batch, record *crypto.EpochRecord) ([]
 	m := n.manifest.Clone()
 	m.Version++
 	m.Epoch = record.Epoch
-	m.Start, m.Applied = n.at, n.at
+	m.Start, m.Applied, m.Erased = n.at, n.at, n.at.Seq
 	for _, s := range n.sessions {
 		m.Cover(s.ID, s.Last)
 	}
@@ -112,13 +112,16 @@ func (n *newEpoch) grant(batch *meta.Batch, next *catalogued, u *crypto.EpochUse
 }
 
 // keepPast keeps the records of earlier epochs that are still needed: from the
-// oldest on in which a live segment's index was written, for its map key and its
-// writers; and those by which root has handed over, for users who have not seen
-// it yet.
+// oldest on in which a live segment's index or a kept outcome was written, for its
+// map key and its writers; and those by which root has handed over, for users who
+// have not seen it yet.
 func (n *newEpoch) keepPast(batch *meta.Batch, next *catalogued) {
 	oldest := next.record.Epoch
 	for i := range n.manifest.Segments {
 		oldest = min(oldest, n.manifest.Segments[i].Epoch)
+	}
+	if o := n.db.oldestOutcome(n.cat); o != nil {
+		oldest = min(oldest, o.Epoch)
 	}
 	next.past = map[uint64]*crypto.EpochRecord{}
 	keep := func(r *crypto.EpochRecord) {

@@ -12,19 +12,25 @@ import (
 )
 
 // erase overwrites every extent that the dead sets still list: this is the
-// purge. Its cost is the bytes that died.
+// purge. Its cost is the bytes that died. What is dead in the copy that a rewrite
+// is making goes first, and so do files that could not be destroyed: only then is
+// it erased.
 //
 // Order, for each segment: zeros over the extents, synced, holes punched where
 // whole blocks are free; then one batch with dead records that list nothing to
-// overwrite any more, without a sync of its own. A crash anywhere before it is
-// durable leaves the extents listed, and the next Open overwrites them again.
-// An overwrite that fails is done once more through a fresh descriptor; if that
-// fails too, the segment's living rows have to move and its file is destroyed.
+// overwrite any more, and a manifest that says how far all is erased, without a
+// sync of its own. A crash anywhere before it is durable leaves the extents listed,
+// and the next Open overwrites them again. An overwrite that fails is done once
+// more through a fresh descriptor; if that fails too, the segment's living rows have
+// to move and its file is destroyed.
 func (m *maintenance) erase(ring *keyring) error {
 	s := m.s
 	began := time.Now()
 	// What is applied from here on, also on the way below, is another round's.
-	upto := m.applied
+	s.mu.RLock()
+	upto := s.mu.applied
+	s.mu.RUnlock()
+	left := errors.Join(m.eraseMoved(), m.destroyDoomed()) // keeps nothing else from being erased
 	m.pending = false
 	v := s.acquire()
 	defer v.release()
@@ -46,17 +52,29 @@ func (m *maintenance) erase(ring *keyring) error {
 			errs = append(errs, err)
 		}
 	}
-	if err := s.installErased(ring, done); err != nil {
+	all := upto // when every overwrite has been done
+	if left != nil || len(errs) > 0 {
+		all = 0
+	}
+	if err := s.installErased(ring, done, all); err != nil {
 		m.pending = true
 		return errors.Join(append(errs, err)...)
 	}
 	if len(errs) > 0 {
-		if err := m.moveFailed(ring); err != nil {
+		err := m.moveFailed(ring)
+		if err == nil && left == nil {
+			err = s.installErased(ring, nil, upto)
+		}
+		if err != nil {
 			m.pending = true
-			return errors.Join(append(errs, err)...)
+			return errors.Join(append(errs, left, err)...)
 		}
 	}
-	m.erased = upto
+	if left != nil {
+		m.pending = true
+		return left
+	}
+	s.setErased(upto)
 	info.Duration = time.Since(began)
 	if f := s.db.opts.EventListener.Erased; f != nil && info.Segments > 0 {
 		f(info)
@@ -100,13 +118,13 @@ func (m *maintenance) overwrite(id crypto.SegmentID, dead *compaction.Dead, end 
 }
 
 // installErased commits dead sets with nothing pending where the overwrite is
-// done, and swaps in a view of them.
-func (s *state) installErased(ring *keyring, done map[crypto.SegmentID]uint64) error {
-	if len(done) == 0 {
-		return nil
-	}
+// done, and that all is erased up to a sequence number, and swaps in a view of them.
+func (s *state) installErased(ring *keyring, done map[crypto.SegmentID]uint64, upto uint64) error {
 	e := s.edit(ring.signer)
 	defer e.end()
+	if !e.erased(upto) && len(done) == 0 {
+		return nil
+	}
 	s.mu.RLock()
 	cur := s.mu.view // stays: views are swapped under installMu
 	s.mu.RUnlock()

@@ -51,6 +51,8 @@ type callOptions struct {
 	given bool // by an option, zero or not
 	user  UserID
 	named bool // by an option, zero or not
+
+	rewrite bool
 }
 
 // WithIndexKey uses key for this call instead of the handle's. The zero Key is
@@ -64,6 +66,10 @@ func WithIndexKey(key Key) OpOption {
 func WithUserID(user UserID) OpOption {
 	return func(c *callOptions) { c.user, c.named = user, true }
 }
+
+// WithRewrite lets Purge go further than overwriting: see there. Other calls do not
+// heed it.
+func WithRewrite() OpOption { return func(c *callOptions) { c.rewrite = true } }
 
 func gather(opts []OpOption) (c callOptions) {
 	for _, o := range opts {

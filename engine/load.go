@@ -59,6 +59,7 @@ func (s *state) load() error {
 	for _, x := range l.sealed {
 		x.seg.file.Release()
 	}
+	s.mu.applied, s.mu.erased = s.manifest.Applied.Seq, s.manifest.Erased
 	if s.db.opts.ReadOnly {
 		return nil
 	}
@@ -67,9 +68,11 @@ func (s *state) load() error {
 		NoSync: s.db.opts.NoSync, Publish: s.publish,
 	}, at)
 	s.work = newMaintenance(s)
-	s.work.pending = l.pending()
+	s.work.pending = l.pending() || s.mu.erased < s.mu.applied
 	s.mu.doomed = doomed
-	s.work.applied = s.manifest.Applied.Seq
+	if ids := l.tombs.Len(); ids > 0 {
+		s.agedLocked(at.Seq, uint64(ids))
+	}
 	go s.work.loop()
 	return nil
 }
@@ -108,7 +111,8 @@ func (l *loader) read() (wal.Position, error) {
 		l.recount(&l.open[i])
 	}
 	if l.tombs.Len()+len(l.mu.fresh)+len(l.open) > 0 {
-		l.mu.since = time.Now()
+		// Nobody knows how long it has waited: it is due now.
+		l.mu.since = time.Now().Add(-l.db.opts.PurgeWithin)
 	}
 	return at, nil
 }
@@ -273,7 +277,7 @@ func (l *loader) part(p *part, before wal.Position, applied bool) {
 	for i := range p.entries {
 		e := p.entries[i]
 		if !applied {
-			l.mu.fresh = append(l.mu.fresh, compaction.Kill{Token: e.Token, Before: e.Seq})
+			l.mu.fresh = append(l.mu.fresh, compaction.Event{Token: e.Token, Before: e.Seq})
 		}
 		if mem == nil {
 			continue

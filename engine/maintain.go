@@ -20,9 +20,7 @@ type maintenance struct {
 	mu  sync.Mutex // guards err
 	err error      // of the last turn
 
-	applied uint64 // sequence number up to which dead records cover
-	erased  uint64 // up to which the bytes are off the disk
-	pending bool   // dead extents may be left
+	pending bool // dead extents may be left
 
 	moving   *moving // the rewrite under way, nil when there is none
 	more     bool    // there is something to rewrite
@@ -215,7 +213,7 @@ func (m *maintenance) work(ring *keyring) error {
 // tidy goes a step on with rewriting. A rewrite that fails keeps nobody waiting:
 // its segment is left alone for a while.
 func (m *maintenance) tidy(ring *keyring) {
-	more, _, err := m.rewriteStep(context.Background(), ring, false)
+	more, _, err := m.rewriteStep(context.Background(), ring, goal{})
 	if m.more = more; err != nil && !m.stopping() {
 		m.tell("rewrite", err)
 	}
@@ -233,12 +231,20 @@ func (m *maintenance) tell(step string, err error) {
 // file that failed applies once more, so there may be another round to erase.
 func (m *maintenance) purge(ring *keyring) error {
 	applied := m.apply(ring) // what it has placed is erased, whatever it says
-	for m.pending || m.erased < m.applied {
+	for m.pending || m.s.unerased() {
 		if err := m.erase(ring); err != nil {
 			return errors.Join(applied, err)
 		}
 	}
-	return errors.Join(applied, m.eraseMoved())
+	return applied
+}
+
+// unerased tells whether something has been applied and is not known to be off the
+// disk.
+func (s *state) unerased() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mu.erased < s.mu.applied
 }
 
 // do runs a job in the maintenance goroutine and waits for it. A job that has

@@ -16,7 +16,7 @@ func (s *state) fullLocked() bool {
 }
 
 // freshSize is what a version published since the last apply takes in memory.
-const freshSize = 24
+const freshSize = 32
 
 // memoryLocked is what memtables and pending tombstones hold, in bytes.
 func (s *state) memoryLocked() int64 {

@@ -29,7 +29,7 @@ type memtable struct {
 	entries []segment.Entry
 
 	// displaced rows and space of aborted calls, not yet in the dead set.
-	displaced []compaction.Death
+	displaced []displacedRow
 	space     []segment.Extent
 
 	before wal.Position // of the log, behind which its rows begin; set with the first row
@@ -38,6 +38,13 @@ type memtable struct {
 	inflight atomic.Int32 // calls that have reserved rows and not settled
 	retired  atomic.Bool  // no call reserves here any more
 	broken   atomic.Bool  // its file failed a write: its rows have to move
+}
+
+// displacedRow is a row with a newer version of its item in the same memtable.
+type displacedRow struct {
+	token crypto.Token
+	seq   uint64
+	compaction.Death
 }
 
 // entrySize is what a row costs in memory: its entry, and its token and
@@ -53,7 +60,8 @@ func newMemtable(id crypto.SegmentID, epoch uint64, dek crypto.Hash, path string
 // group that brought the row.
 func (m *memtable) put(e segment.Entry, before wal.Position) {
 	if old, ok := m.places[e.Token]; ok {
-		m.displaced = append(m.displaced, death(&m.entries[old]))
+		was := &m.entries[old]
+		m.displaced = append(m.displaced, displacedRow{was.Token, was.Seq, death(was)})
 	}
 	m.begin(before)
 	m.places[e.Token] = int32(len(m.entries))

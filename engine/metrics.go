@@ -13,6 +13,9 @@ type Counts struct {
 	Died        uint64 // rows found dead
 	BytesErased uint64 // overwritten
 	Unlinked    uint64 // segment files destroyed and removed
+	Late        uint64 // ids that were erased later than PurgeWithin after their delete
+	// OldestErased is the greatest age that a delete had when it was erased.
+	OldestErased time.Duration
 }
 
 // IndexMetrics is what an unlocked index looks like now. Sizes are in bytes.
@@ -26,6 +29,9 @@ type IndexMetrics struct {
 	PendingBytes uint64        // dead and not overwritten yet
 	Tombstones   int           // not applied yet
 	OldestChange time.Duration // age of the oldest change not applied yet; 0: none
+	Unerased     uint64        // ids deleted and not erased yet
+	Overdue      uint64        // of Unerased: deleted more than PurgeWithin ago
+	OldestDelete time.Duration // age of the oldest of Unerased; 0: none
 	Memory       int64         // memtables and tombstones
 	Waiting      bool          // changes wait for a writer's key
 	Locked       bool          // nobody has unlocked it: but for Waiting nothing is known
@@ -89,6 +95,7 @@ func (s *state) metrics() IndexMetrics {
 			m.PendingBytes += p.Len
 		}
 	}
+	m.Unerased, m.Overdue, m.OldestDelete = s.mu.ages.pending(time.Now(), s.db.opts.PurgeWithin)
 	if !s.mu.since.IsZero() {
 		m.OldestChange = time.Since(s.mu.since)
 		m.Waiting = s.mu.keys == nil

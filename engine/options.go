@@ -34,13 +34,18 @@ type Options struct {
 	CacheSize int64
 	// MemoryLimit is when an index's memtables and pending tombstones are
 	// applied at once, in bytes; at four times as much writers wait. Default
-	// 64 MiB, allowed are 64 KiB to 128 MiB.
+	// 64 MiB, allowed are 64 KiB to 80 MiB.
 	MemoryLimit int64
 	// PurgeWithin is how long after a delete its bytes may stay on disk, while a
 	// writer's keys are at hand; default 10 s, at least 1 ms. Applying begins at
 	// half of it at the latest. What it can be is up to the disk: the bytes that
 	// die within it have to be overwritten and synced in the other half.
 	PurgeWithin time.Duration
+	// KeepStatus is how long the store keeps, for Status, what each delete has found
+	// and when it was applied, erased and its segments rewritten: some six bytes a
+	// call and some 200 a round of maintenance. Default 30 days; negative: it keeps
+	// none. Whether a delete has been erased is known for good.
+	KeepStatus time.Duration
 	// EventListener is told what happens in the background. Its functions must
 	// not call the store.
 	EventListener *EventListener
@@ -50,15 +55,42 @@ type Options struct {
 }
 
 // EventListener is told what maintenance does. Any of its functions may be nil.
-// Stalled is called by the writers that wait, several at once; the others by one
-// goroutine an index.
+// Deleted and Stalled are called by the callers of Delete and of writers that wait,
+// several at once; Overdue by a timer; the others by one goroutine an index.
 type EventListener struct {
+	Deleted   func(DeleteInfo)           // a delete is durable and hidden
+	Applied   func(ApplyInfo)            // the rows of deletes have been found and placed
 	Erased    func(EraseInfo)            // dead bytes have been overwritten and synced
+	Overdue   func(OverdueInfo)          // deletes have not been erased within PurgeWithin
 	Rewritten func(RewriteInfo)          // live rows have moved to a new segment
 	Sealed    func(segment string)       // a segment has got its index
 	Stalled   func(index string)         // writers wait for memory
 	Waiting   func(index string)         // an erasure is due and waits for a writer's key
 	Failed    func(op string, err error) // a background step failed; it is tried again
+}
+
+// DeleteInfo is one delete.
+type DeleteInfo struct {
+	Index string // id, hexadecimal
+	Seq   uint64
+	IDs   int // distinct
+}
+
+// ApplyInfo is one round of looking for what deletes and newer versions have
+// killed.
+type ApplyInfo struct {
+	Index    string // id, hexadecimal
+	Through  uint64 // the last sequence number that it covers
+	Calls    int    // deletes
+	Rows     uint64 // that they have found; older versions of items are not among them
+	Duration time.Duration
+}
+
+// OverdueInfo is what has not been erased in time: once when it becomes so.
+type OverdueInfo struct {
+	Index  string        // id, hexadecimal
+	IDs    uint64        // deleted more than PurgeWithin ago
+	Oldest time.Duration // since the oldest delete
 }
 
 // EraseInfo is one round of erasure.
@@ -84,11 +116,13 @@ const (
 	defaultCacheSize   = 64 << 20
 	defaultMemoryLimit = 64 << 20
 	defaultPurgeWithin = 10 * time.Second
+	defaultKeepStatus  = 30 * 24 * time.Hour
 	minPurgeWithin     = time.Millisecond
 	minMemoryLimit     = 64 << 10
 	// maxMemoryLimit keeps what one apply commits within one batch: at four
-	// times as much, 15 million tombstones wait, whose extents take 240 MB.
-	maxMemoryLimit = 128 << 20
+	// times as much, 9.6 million tombstones wait, whose extents take 154 MB, and what
+	// is noted of their calls 60 MB.
+	maxMemoryLimit = 80 << 20
 	// hardFactor times MemoryLimit is where writers wait.
 	hardFactor = 4
 	// maxLog is how many bytes of log may need replaying before the active
@@ -119,6 +153,9 @@ func (o *Options) withDefaults() *Options {
 	}
 	if c.PurgeWithin == 0 {
 		c.PurgeWithin = defaultPurgeWithin
+	}
+	if c.KeepStatus == 0 {
+		c.KeepStatus = defaultKeepStatus
 	}
 	if c.EventListener == nil {
 		c.EventListener = &EventListener{}

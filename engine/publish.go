@@ -31,7 +31,9 @@ func (s *state) publish(at wal.Position, bytes int, entries []*wal.Entry) {
 			s.placeLocked(p, e.Seq)
 		}
 	}
-	s.mu.counts.Deleted += deleted
+	if s.mu.counts.Deleted += deleted; deleted > 0 {
+		s.agedLocked(at.Seq, deleted)
+	}
 	s.loggedLocked(s.log.Session(), at, bytes)
 	first := s.mu.since.IsZero()
 	if first {
@@ -51,7 +53,7 @@ func (s *state) placeLocked(p *placement, seq uint64) {
 		for k := range part.entries {
 			part.entries[k].Seq = seq
 			part.mem.put(part.entries[k], s.mu.published)
-			s.mu.fresh = append(s.mu.fresh, compaction.Kill{Token: part.entries[k].Token, Before: seq})
+			s.mu.fresh = append(s.mu.fresh, compaction.Event{Token: part.entries[k].Token, Before: seq})
 		}
 		s.mu.counts.Upserted += uint64(len(part.entries))
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"oubliette/crypto"
 )
@@ -11,12 +13,29 @@ import (
 // ids, vectors, contents and metadata, and older versions of items upserted
 // again — has been overwritten in the store's files and the overwrites synced.
 // It says nothing of copies outside of the store.
+//
+// With WithRewrite every segment that holds dead rows then is rewritten, too: its
+// living rows go to a new file under a fresh key, its header, with the sealed old
+// key, is overwritten and synced, and the file removed. So go the tokens and sizes
+// of what was deleted, which stand in the segment's sealed index, and who has kept
+// the old key opens nothing that is written from then on. It needs a reader's key
+// as well.
 func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, error) {
-	c, err := ix.beginWrite(ctx, opts, crypto.PermWrite)
+	need := crypto.PermWrite
+	rewrite := gather(opts).rewrite
+	if rewrite {
+		need |= crypto.PermRead
+	}
+	c, err := ix.beginWrite(ctx, opts, need)
 	if err != nil {
 		return Certificate{}, err
 	}
 	defer c.leave()
+	if rewrite {
+		if err := c.rewriteTouched(ctx); err != nil {
+			return Certificate{}, err
+		}
+	}
 	var cert Certificate
 	err = c.work.do(ctx, func(context.Context) error {
 		// A file that failed may hold what a failed call has written.
@@ -24,6 +43,7 @@ func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, erro
 			return err
 		}
 		cert = c.certificate()
+		cert.Rewritten = rewrite
 		return nil
 	})
 	if err != nil {
@@ -32,13 +52,82 @@ func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, erro
 	return cert, nil
 }
 
+// rewriteTouched rewrites every segment in which something is dead now.
+func (c *call) rewriteTouched(ctx context.Context) error {
+	if err := c.closeOpen(ctx); err != nil {
+		return err
+	}
+	touched := goal{only: c.touched()}
+	var err error
+	for err == nil && len(touched.only) > 0 {
+		err = c.work.do(ctx, func(ctx context.Context) error {
+			if err := c.work.purge(c.ring); err != nil {
+				return err
+			}
+			more, _, err := c.work.rewriteStep(ctx, c.ring, touched)
+			if err == nil && !more {
+				clear(touched.only) // the plan finds nothing of it any more
+			}
+			return errors.Join(err, c.work.destroyDoomed())
+		})
+	}
+	return err
+}
+
+// closeOpen applies what has been deleted and gives every segment that is open now
+// its index. It waits for the calls that write to them.
+func (c *call) closeOpen(ctx context.Context) error {
+	c.roll()
+	v := c.acquire()
+	open := v.open
+	v.release()
+	for {
+		err := c.work.do(ctx, func(context.Context) error {
+			return errors.Join(c.work.purge(c.ring), c.work.seal(c.ring))
+		})
+		if err != nil || !c.stillOpen(open) {
+			return err
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// stillOpen tells whether one of the segments is open.
+func (s *state) stillOpen(open []openSegment) bool {
+	v := s.acquire()
+	defer v.release()
+	for _, o := range v.open {
+		if slices.ContainsFunc(open, func(was openSegment) bool { return was.mem == o.mem }) {
+			return true
+		}
+	}
+	return false
+}
+
+// touched are the segments with an index in which something is dead.
+func (s *state) touched() map[crypto.SegmentID]bool {
+	v := s.acquire()
+	defer v.release()
+	out := make(map[crypto.SegmentID]bool)
+	for _, x := range v.sealed {
+		if x.dead.Bytes > 0 {
+			out[x.seg.id] = true
+		}
+	}
+	return out
+}
+
 func (c *call) certificate() Certificate {
 	v := c.acquire()
 	defer v.release()
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return Certificate{
-		Index: c.cat.id, Through: c.work.erased, Time: c.db.opts.Now(),
+		Index: c.cat.id, Through: c.mu.erased, Time: c.db.opts.Now(),
 		Rows: c.mu.counts.Died, Bytes: c.mu.counts.BytesErased,
 		Segments: len(v.open) + len(v.sealed), Unlinked: c.mu.counts.Unlinked,
 	}
@@ -68,7 +157,7 @@ func (ix *Index) Compact(ctx context.Context, opts ...OpOption) error {
 				return err
 			}
 			var finished bool
-			if more, finished, err = c.work.rewriteStep(ctx, c.ring, true); err != nil {
+			if more, finished, err = c.work.rewriteStep(ctx, c.ring, goal{full: true}); err != nil {
 				return err
 			}
 			if finished {

@@ -13,6 +13,7 @@ type Receipt struct {
 	Index   crypto.IndexID
 	Session crypto.SessionID // the run of the log
 	Seq     uint64           // the call's sequence number
+	Group   uint64           // of the log, that the call is in
 	Head    crypto.Hash      // of the log's chain, with the call in it
 	Time    time.Time
 	User    UserID
@@ -34,6 +35,8 @@ type Certificate struct {
 	Bytes    uint64 // of them, overwritten
 	Segments int    // live segments
 	Unlinked uint64 // segment files destroyed and removed since then
+	// Rewritten: the segments that held what was deleted have been rewritten, too.
+	Rewritten bool
 }
 
 // digest fills what the receipt says of the ids.

@@ -12,14 +12,19 @@ import (
 	"oubliette/segment"
 )
 
-// rewriteStep goes on with the rewrite under way, or begins the next that is
-// worth it (with full: any that gives something back). It moves stepSize bytes:
+// goal is what rewriting is for.
+type goal struct {
+	full bool                      // everything that gives something back; else what is worth it
+	only map[crypto.SegmentID]bool // nothing but these, whatever it gives; nil: any
+}
+
+// rewriteStep goes on with the rewrite under way, or begins the next. It moves stepSize bytes:
 // between two steps maintenance does what is due, so that a large segment
 // neither keeps an erasure waiting nor is given up for one. more: there is
 // something to go on with; finished: a rewrite came to its end.
-func (m *maintenance) rewriteStep(ctx context.Context, ring *keyring, full bool) (more, finished bool, err error) {
+func (m *maintenance) rewriteStep(ctx context.Context, ring *keyring, want goal) (more, finished bool, err error) {
 	if m.moving == nil {
-		if err := m.beginRewrite(ring, full); err != nil || m.moving == nil {
+		if err := m.beginRewrite(ring, want); err != nil || m.moving == nil {
 			return false, false, err
 		}
 	}
@@ -48,10 +53,11 @@ const defaultStep = 16 << 20
 
 // beginRewrite makes the plan's rewrite the one under way, if there is one and
 // a reader's key for it.
-func (m *maintenance) beginRewrite(ring *keyring, full bool) error {
+func (m *maintenance) beginRewrite(ring *keyring, want goal) error {
 	v := m.s.acquire()
 	defer v.release()
-	plan := compaction.Plan(v.figures(full, m.s.cat.readerSince()), compaction.Limits{
+	full := want.full || want.only != nil
+	plan := compaction.Plan(v.figures(want, m.s.cat.readerSince()), compaction.Limits{
 		SegmentSize: uint64(m.s.db.opts.SegmentSize), MaxWork: compaction.MaxWork, Full: full,
 	})
 	if len(plan) == 0 {
@@ -88,12 +94,15 @@ func rest(in []sealedSegment, ids []crypto.SegmentID, err error) {
 	}
 }
 
-// figures is what a plan looks at: the segments that are not left alone, or,
-// with all, every one. Data keys from before the epoch reader are exposed.
-func (v *view) figures(all bool, reader uint64) []compaction.Figures {
+// figures is what a plan looks at: with a goal the segments that it wants, else
+// those that are not left alone. Data keys from before the epoch reader are exposed.
+func (v *view) figures(want goal, reader uint64) []compaction.Figures {
 	out := make([]compaction.Figures, 0, len(v.sealed))
 	for _, x := range v.sealed {
-		if !all && time.Now().Before(x.seg.resting) {
+		switch {
+		case want.only != nil && !want.only[x.seg.id]:
+			continue
+		case want.only == nil && !want.full && time.Now().Before(x.seg.resting):
 			continue
 		}
 		size := x.seg.table.DataEnd() - segment.DataStart

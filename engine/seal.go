@@ -137,6 +137,7 @@ func (s *state) commitInstall(ring *keyring, out *product, inputs []*sealed, mem
 		return nil, err
 	}
 	e.doom(doomed)
+	e.moved(doomed)
 	last := e.truncate(open)
 	if err := e.commit(); err != nil {
 		return nil, err

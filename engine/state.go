@@ -47,20 +47,25 @@ type state struct {
 	// settled: up to here everything published has been applied, or had nothing
 	// to apply and was not worth a commit. The next manifest says so.
 	settled settled
+	pruned  []byte // how far prune has come; guarded by installMu
 
 	mu struct { // guards what readers and the log's leader share; never held across I/O
 		sync.RWMutex
 		view      *view
-		fresh     []compaction.Kill // versions published since the last apply
+		fresh     []compaction.Event // versions published since the last apply
 		published wal.Position
 		sessions  []compaction.Session // of the log, with the last group of each that is published
 		logged    []loggedGroup        // groups that the log still holds, oldest first
 		wrote     int64                // bytes of log since the state was read, and in it then
 		cut       int64                // wrote at the last freeze
 		since     time.Time            // when the oldest change not yet applied was published; zero: none
+		ages      ages                 // of the deletes not erased yet
+		applied   uint64               // sequence number up to which dead records cover
+		erased    uint64               // up to which the bytes are off the disk
 		keys      *keyring             // of the last caller who may write: maintenance's
 		reader    crypto.ReaderKey     // of the first caller who may read, for it as well
 		dim       dimension
+		watching  bool               // a timer runs for what becomes overdue
 		waiting   chan struct{}      // closed and replaced when memory has been freed
 		doomed    []crypto.SegmentID // files that could not be destroyed yet
 

@@ -7,12 +7,12 @@ import (
 	"oubliette/crypto"
 )
 
-// Merge makes one set of several: for each token the highest sequence number
-// that any of them has.
+// Merge makes one set of several, which shows what all of them show.
 func Merge(sets []*Set) *Set {
 	var all []Tombstone
 	for _, s := range sets {
-		all = append(all, s.All()...)
+		now := s.Snapshot()
+		all = append(append(all, now.All()...), now.Again()...)
 	}
 	slices.SortFunc(all, func(a, b Tombstone) int { return cmp.Compare(a.Seq, b.Seq) })
 	out := NewSet()

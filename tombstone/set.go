@@ -31,7 +31,8 @@ const shardCount = 256
 //
 //	go test -run '^$' -bench 'Add$|Newest$' -benchmem ./tombstone
 //
-// A set of more than some thousands takes 35 to 70 bytes a token.
+// A set of more than some thousands takes 35 to 70 bytes a token, and 24 bytes
+// each time that a token is deleted again.
 //
 // Methods may be called from any number of goroutines. Readers ([Set.Newest],
 // [Set.Len], [Set.Bytes]) take no lock and never wait; writers wait for one
@@ -48,6 +49,7 @@ type Set struct {
 		sync.Mutex
 		snapshots uint64 // how many have been taken
 		shards    [shardCount]shardState
+		again     []Tombstone // see Snapshot.Again; only ever appended to
 	}
 }
 
@@ -120,7 +122,9 @@ func (s *Set) foldLocked(mark uint64, tokens []crypto.Token) (repeated int) {
 			t = s.growLocked(shard, len(tokens))
 		}
 		n := min(len(tokens), len(t.rows)-state.used)
-		used := t.put(tokens[:n], mark, state.used)
+		lost := len(s.mu.again)
+		used := t.put(tokens[:n], mark, state.used, &s.mu.again)
+		s.bytes.Add(int64(len(s.mu.again)-lost) * tombstoneSize)
 		repeated += n - (used - state.used)
 		state.used = used
 		tokens = tokens[n:]

@@ -1,6 +1,10 @@
 package tombstone
 
-import "oubliette/crypto"
+import (
+	"unsafe"
+
+	"oubliette/crypto"
+)
 
 // Tombstone says that every row of Token with a sequence number below Seq is
 // dead.
@@ -9,6 +13,8 @@ type Tombstone struct {
 	Seq   uint64
 }
 
+const tombstoneSize = int64(unsafe.Sizeof(Tombstone{}))
+
 // All is [Set.Snapshot] and [Snapshot.All] at once.
 func (s *Set) All() []Tombstone { return s.Snapshot().All() }
 
@@ -16,7 +22,13 @@ func (s *Set) All() []Tombstone { return s.Snapshot().All() }
 type Snapshot struct {
 	views *[shardCount]view
 	n     int
+	again []Tombstone
 }
+
+// Again is the deletes that [Snapshot.All] leaves out, in no order: those of a
+// token that a later delete has deleted again. Readers need the newest alone; who
+// counts what each delete has found needs them all.
+func (s Snapshot) Again() []Tombstone { return s.again }
 
 // All is the tombstones of every call that was added before the snapshot, and
 // of no part of any other: ascending by token, one a token, with its newest
@@ -59,5 +71,5 @@ func (s *Set) Snapshot() Snapshot {
 		}
 	}
 	s.mu.snapshots++
-	return Snapshot{&views, n}
+	return Snapshot{&views, n, s.mu.again[:len(s.mu.again):len(s.mu.again)]}
 }

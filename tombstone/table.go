@@ -107,14 +107,15 @@ func (t *table) probe(tag uint32, tok *crypto.Token) (*row, *entry) {
 }
 
 // put raises the marks of tokens to mark and answers how many rows are used
-// then, which were used before. The table has room for all.
-func (t *table) put(tokens []crypto.Token, mark uint64, used int) int {
+// then, which were used before. The table has room for all. Marks that have lost
+// to a higher one are appended to lost.
+func (t *table) put(tokens []crypto.Token, mark uint64, used int, lost *[]Tombstone) int {
 	var tags [touchAhead]uint32
 	for len(tokens) > 0 {
 		n := min(len(tokens), touchAhead)
 		t.touch(tags[:n], tokens)
 		for i, tag := range tags[:n] {
-			used = t.putOne(tag, &tokens[i], mark, used)
+			used = t.putOne(tag, &tokens[i], mark, used, lost)
 		}
 		tokens = tokens[n:]
 	}
@@ -132,12 +133,15 @@ func (t *table) touch(tags []uint32, tokens []crypto.Token) {
 }
 
 // putOne is put for one token.
-func (t *table) putOne(tag uint32, tok *crypto.Token, mark uint64, used int) int {
+func (t *table) putOne(tag uint32, tok *crypto.Token, mark uint64, used int, lost *[]Tombstone) int {
 	r, at := t.probe(tag, tok)
 	if r == nil {
 		t.rows[used] = row{token: *tok, mark: mark}
 		atomic.StoreUint64(at, uint64(tag)<<32|uint64(used+1))
 		return used + 1
+	}
+	if low := min(r.mark, mark); r.mark != mark {
+		*lost = append(*lost, Tombstone{Token: *tok, Seq: low - 1})
 	}
 	if r.mark < mark {
 		atomic.StoreUint64(&r.mark, mark)

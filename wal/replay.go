@@ -133,6 +133,16 @@ func HoldsTombstones(db *meta.DB, index crypto.IndexID, behind uint64) (bool, er
 	return false, err
 }
 
+// Identify answers the hash of a group as stored and the first and last of its
+// sequence numbers. It looks at no signature.
+func Identify(value []byte) (head crypto.Hash, first, last uint64, err error) {
+	g, err := decodeGroup(value)
+	if err != nil {
+		return head, 0, 0, err
+	}
+	return g.sum, g.FirstSeq, g.FirstSeq + uint64(g.Count) - 1, nil
+}
+
 // Truncate adds to a batch the removal of every group up to and with last.
 func Truncate(b *meta.Batch, index crypto.IndexID, last uint64) {
 	b.DeleteRange(meta.GroupPrefix(index), meta.GroupKey(index, last+1))

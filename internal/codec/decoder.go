@@ -94,6 +94,25 @@ func (d *Decoder) U64() uint64 {
 	return 0
 }
 
+// Uvarint reads a variable-length integer (LEB128) of at most 64 bits, in no more
+// bytes than it needs.
+func (d *Decoder) Uvarint() uint64 {
+	if d.err != nil {
+		return 0
+	}
+	v, n := binary.Uvarint(d.b[d.off:])
+	switch {
+	case n == 0:
+		d.err = fmt.Errorf("variable-length integer at offset %d: %w", d.off, ErrShort)
+		return 0
+	case n < 0 || n > 1 && d.b[d.off+n-1] == 0:
+		d.Fail("variable-length integer at offset %d is not in its shortest form", d.off)
+		return 0
+	}
+	d.off += n
+	return v
+}
+
 // Blob reads a length in four bytes, which must not exceed max, and that many
 // bytes. The result aliases the input.
 func (d *Decoder) Blob(max int) []byte {

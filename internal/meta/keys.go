@@ -16,6 +16,7 @@ const (
 	tagEpoch     = 'e'
 	tagGrant     = 'g'
 	tagManifest  = 'm'
+	tagOutcome   = 'o'
 	tagSegment   = 's'
 	tagGroup     = 'w'
 )
@@ -66,6 +67,29 @@ func GroupKey(index crypto.IndexID, group uint64) []byte { return numbered(tagGr
 
 // GroupPrefix begins the keys of an index's log, 17 bytes.
 func GroupPrefix(index crypto.IndexID) []byte { return prefix(tagGroup, index) }
+
+// OutcomeKey is the key of an outcome of the first two kinds, 34 bytes: they sort
+// by the last sequence number that they cover, then by the manifest's version.
+func OutcomeKey(index crypto.IndexID, kind uint8, through, version uint64) []byte {
+	k := append(slices.Grow(prefix(tagOutcome, index), 17), kind)
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(k, through), version)
+}
+
+// MovedKey is the key of an outcome of the third kind, 34 bytes.
+func MovedKey(index crypto.IndexID, kind uint8, segment crypto.SegmentID) []byte {
+	return append(append(slices.Grow(prefix(tagOutcome, index), 17), kind), segment[:]...)
+}
+
+// OutcomePrefix begins the keys of an index's outcomes, 17 bytes.
+func OutcomePrefix(index crypto.IndexID) []byte { return prefix(tagOutcome, index) }
+
+// OutcomeKindPrefix begins those of one kind, 18 bytes.
+func OutcomeKindPrefix(index crypto.IndexID, kind uint8) []byte {
+	return append(prefix(tagOutcome, index), kind)
+}
+
+// AllOutcomesPrefix begins the keys of every index's outcomes.
+func AllOutcomesPrefix() []byte { return []byte{tagOutcome} }
 
 // SegmentKey is the key of a segment's state, 33 bytes.
 func SegmentKey(index crypto.IndexID, segment crypto.SegmentID) []byte {

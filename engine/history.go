@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"oubliette/compaction"
+	"oubliette/crypto"
+	"oubliette/internal/fault"
+	"oubliette/internal/meta"
+)
+
+// history fills in what has been noted of a call.
+func (s *state) history(seq uint64, out *Erasure) error {
+	segments, err := s.found(seq, out)
+	if err != nil || out.State != Erased {
+		return err
+	}
+	if out.ErasedAt, err = s.erasedAt(seq); err != nil || !out.Counted {
+		return err
+	}
+	return s.rewritten(segments, out)
+}
+
+// found adds up what the applies have found that looked for the call: the first
+// that could look through all segments, and those before it that could not.
+func (s *state) found(seq uint64, out *Erasure) (segments []crypto.SegmentID, err error) {
+	var sum compaction.Call
+	err = s.outcomes(compaction.OutcomeFound, seq, func(o *compaction.Outcome) bool {
+		if c, ok := o.Call(seq); ok {
+			sum.Rows += c.Rows
+			sum.Bytes += c.Bytes
+			segments = append(segments, o.Segments...)
+			if o.Whole {
+				out.Counted, out.AppliedAt = true, o.Time
+				out.Asked, out.Rows, out.Bytes = int(c.Asked), int(sum.Rows), sum.Bytes
+			}
+		}
+		return !o.Whole
+	})
+	return segments, err
+}
+
+// erasedAt is when the call was seen to be off the disk.
+func (s *state) erasedAt(seq uint64) (at time.Time, err error) {
+	err = s.outcomes(compaction.OutcomeErased, seq, func(o *compaction.Outcome) bool {
+		at = o.Time
+		return false
+	})
+	return at, err
+}
+
+// outcomes goes through the notes of a kind that cover a sequence number or later
+// ones, in order, until fn answers false.
+func (s *state) outcomes(kind compaction.OutcomeKind, seq uint64, fn func(*compaction.Outcome) bool) error {
+	end := meta.PrefixEnd(meta.OutcomeKindPrefix(s.cat.id, uint8(kind)))
+	err := s.db.meta.Scan(meta.OutcomeKey(s.cat.id, uint8(kind), seq, 0), end, func(_, value []byte) error {
+		o, err := s.outcome(value)
+		if err == nil && !fn(o) {
+			err = errEnough
+		}
+		return err
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+func (s *state) outcome(value []byte) (*compaction.Outcome, error) {
+	o, err := compaction.DecodeOutcome(value, s.cat.id, s.cat.outcomeWriter)
+	if err != nil {
+		return nil, &fault.CorruptionError{Path: fmt.Sprintf("outcome of index %q", s.cat.name), Err: err}
+	}
+	return o, nil
+}
+
+// rewritten tells whether all of the segments have gone, and since when.
+func (s *state) rewritten(segments []crypto.SegmentID, out *Erasure) error {
+	s.installMu.Lock()
+	live := slices.ContainsFunc(segments, func(id crypto.SegmentID) bool { return s.manifest.Segment(id) != nil })
+	s.installMu.Unlock()
+	if live {
+		return nil
+	}
+	out.Rewritten, out.RewrittenAt = true, out.ErasedAt
+	for _, id := range segments {
+		value, ok, err := s.db.meta.Get(meta.MovedKey(s.cat.id, uint8(compaction.OutcomeMoved), id))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		o, err := s.outcome(value)
+		if err != nil {
+			return err
+		}
+		if o.Time.After(out.RewrittenAt) {
+			out.RewrittenAt = o.Time
+		}
+	}
+	return nil
+}
+
+// oldestOutcome is the oldest note of what deletes have found; nil: there is none.
+func (db *DB) oldestOutcome(c *catalogued) (first *compaction.Outcome) {
+	prefix := meta.OutcomeKindPrefix(c.id, uint8(compaction.OutcomeFound))
+	_ = db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(_, value []byte) error {
+		first, _ = compaction.DecodeOutcome(value, c.id, c.outcomeWriter)
+		return errEnough
+	})
+	return first
+}
