@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -44,6 +45,13 @@ func operations() []operation {
 		{"IDs", false, list},
 		{"Count", false, func(ix *engine.Index, o ...engine.OpOption) error { _, err := ix.Count(ctx, o...); return err }},
 		{"Check", false, func(ix *engine.Index, o ...engine.OpOption) error { _, err := ix.Check(ctx, o...); return err }},
+		{"Status", false, func(ix *engine.Index, o ...engine.OpOption) error {
+			_, err := ix.Status(ctx, engine.Receipt{Index: ix.ID(), Seq: 1}, o...)
+			if errors.Is(err, engine.ErrCorrupt) {
+				err = nil // it was let in: there is no such delete
+			}
+			return err
+		}},
 		{"Delete", true, func(ix *engine.Index, o ...engine.OpOption) error { _, err := ix.Delete(ctx, ids, o...); return err }},
 		{"Purge", true, func(ix *engine.Index, o ...engine.OpOption) error { _, err := ix.Purge(ctx, o...); return err }},
 		{"Compact", true, func(ix *engine.Index, o ...engine.OpOption) error { return ix.Compact(ctx, o...) }},

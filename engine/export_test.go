@@ -173,3 +173,23 @@ func (db *DB) WithoutDatabase(run func()) error {
 	run()
 	return err
 }
+
+// RawOutcomes are the records of what has become of deletes.
+func (ix *Index) RawOutcomes() (out [][]byte) {
+	prefix := meta.OutcomePrefix(ix.id)
+	_ = ix.db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(_, value []byte) error {
+		out = append(out, append([]byte(nil), value...))
+		return nil
+	})
+	return out
+}
+
+// Outcomes is how many there are.
+func (ix *Index) Outcomes() int { return len(ix.RawOutcomes()) }
+
+// TokenOf is an id's token in an index that is loaded.
+func (ix *Index) TokenOf(id string) crypto.Token {
+	ix.db.mu.Lock()
+	defer ix.db.mu.Unlock()
+	return ix.db.mu.states[ix.id].tokens.Token(id)
+}

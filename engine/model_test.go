@@ -29,6 +29,8 @@ type modelMachine struct {
 	notes *crashNotes // of what was replaced or deleted, under its id and version
 	next  int
 	opts  engine.Options
+
+	receipts []modelReceipt
 }
 
 func newModelMachine(t *rapid.T) *modelMachine {
@@ -125,12 +127,38 @@ func (m *modelMachine) Upsert(t *rapid.T) {
 
 // Delete deletes known and unknown ids, some twice.
 func (m *modelMachine) Delete(t *rapid.T) {
-	ids := m.ids(t)
+	m.delete(t, m.ids(t))
+}
+
+func (m *modelMachine) delete(t *rapid.T, ids []string) {
 	m.note(t, ids)
-	_, err := m.ix.Delete(context.Background(), ids)
+	r, err := m.ix.Delete(context.Background(), ids)
 	modelMust(t, err)
+	found := 0
 	for _, id := range ids {
+		if _, ok := m.items[id]; ok {
+			found++
+		}
 		delete(m.items, id)
+	}
+	m.receipts = append(m.receipts, modelReceipt{r, found})
+}
+
+// modelReceipt is a delete and how many items it has found.
+type modelReceipt struct {
+	engine.Receipt
+	found int
+}
+
+// status holds what the store says of every delete against the model: the true
+// count once it is known, and with erased that all of them are.
+func (m *modelMachine) status(t *rapid.T, erased bool) {
+	for _, r := range m.receipts {
+		s, err := m.ix.Status(context.Background(), r.Receipt)
+		modelMust(t, err)
+		if s.Counted && (s.Rows != r.found || s.Asked != r.Count || (s.Bytes > 0) != (r.found > 0)) || erased && (s.State != engine.Erased || !s.Counted) {
+			t.Fatalf("delete %d of %d ids found %d items; status %+v", r.Seq, r.Count, r.found, s)
+		}
 	}
 }
 
@@ -165,11 +193,8 @@ func (m *modelMachine) DeleteDuringScan(t *rapid.T) {
 		seen[it.ID] = true
 		if len(seen) > after && !deleted {
 			deleted = true
-			m.note(t, ids)
-			_, err := m.ix.Delete(context.Background(), ids)
-			modelMust(t, err)
+			m.delete(t, ids)
 			for _, id := range ids {
-				delete(m.items, id)
 				if !seen[id] {
 					delete(want, id)
 				}
@@ -183,8 +208,13 @@ func (m *modelMachine) DeleteDuringScan(t *rapid.T) {
 
 // Purge erases; no byte of what died may be left.
 func (m *modelMachine) Purge(t *rapid.T) {
-	_, err := m.ix.Purge(context.Background())
+	var opts []engine.OpOption
+	if rapid.IntRange(0, 3).Draw(t, "rewrite") == 0 {
+		opts = append(opts, engine.WithRewrite())
+	}
+	_, err := m.ix.Purge(context.Background(), opts...)
 	modelMust(t, err)
+	m.status(t, true)
 	if err := m.notes.residue(m.fs, func(crashVersion) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
@@ -236,6 +266,7 @@ func (m *modelMachine) Check(t *rapid.T) {
 	if n, err := m.ix.Count(context.Background()); err != nil || n != len(m.items) {
 		t.Fatalf("Count is %d (%v), want %d", n, err, len(m.items))
 	}
+	m.status(t, false)
 }
 
 // TestIndexBehavesAsAMap drives an index with random operations. Run a failure
