@@ -22,10 +22,12 @@ func newClock() *clock {
 	return c
 }
 
-func (c *clock) now() time.Time                { return time.UnixMilli(c.at.Load()).UTC() }
-func (c *clock) set(t time.Time)               { c.at.Store(t.UnixMilli()) }
-func (c *clock) add(d time.Duration) time.Time { return time.UnixMilli(c.at.Add(d.Milliseconds())).UTC() }
-func (c *clock) use(o *engine.Options)         { o.Now = c.now }
+func (c *clock) now() time.Time  { return time.UnixMilli(c.at.Load()).UTC() }
+func (c *clock) set(t time.Time) { c.at.Store(t.UnixMilli()) }
+func (c *clock) add(d time.Duration) time.Time {
+	return time.UnixMilli(c.at.Add(d.Milliseconds())).UTC()
+}
+func (c *clock) use(o *engine.Options) { o.Now = c.now }
 
 func TestStatusGoesThroughItsStates(t *testing.T) {
 	ctx := context.Background()

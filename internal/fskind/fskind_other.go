@@ -1,0 +1,5 @@
+//go:build !linux
+
+package fskind
+
+func of(string) Kind { return Kind{Name: "unknown"} }
