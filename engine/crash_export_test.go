@@ -1,15 +1,16 @@
 package engine
 
 // AppliedSeqs is, for every index, the sequence number up to which deletes
-// stand in dead records on disk. It needs no key.
-func (db *DB) AppliedSeqs() (map[string]uint64, error) {
-	out := make(map[string]uint64)
+// stand in dead records on disk, and up to which the manifest says that they are
+// erased. It needs no key.
+func (db *DB) AppliedSeqs() (applied, erased map[string]uint64, err error) {
+	applied, erased = make(map[string]uint64), make(map[string]uint64)
 	for name, c := range db.mu.catalogue {
 		m, err := db.readManifest(c)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out[name] = m.Applied.Seq
+		applied[name], erased[name] = m.Applied.Seq, m.Erased
 	}
-	return out, nil
+	return applied, erased, nil
 }

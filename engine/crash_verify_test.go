@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,22 +65,35 @@ func (v *crashVerifier) verify(im *crashImage) error {
 }
 
 // keyless opens an image and loads nothing. What was applied before the crash
-// has to be off the disk.
+// has to be off the disk; what was said to be erased has to have been so in the
+// image, before anybody opened it.
 func (v *crashVerifier) keyless(im *crashImage) error {
+	before, err := v.notes.search(im.fs)
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // nothing has been made yet
+		return err
+	}
 	opts := crashOptions(im.fs)
 	db, err := engine.Open(storeDir, &opts)
 	if err != nil {
 		return err
 	}
-	applied, err := db.AppliedSeqs()
+	applied, erased, err := db.AppliedSeqs()
 	if err = errors.Join(err, untilAKey(db.Close())); err != nil {
 		return err
 	}
-	return v.notes.residue(im.fs, func(n crashVersion) bool {
-		seq, exists := applied[n.index]
-		died, dead := v.notes.died[n]
-		return dead && exists && died <= seq && im.now.indexes[n.index] != nil
-	})
+	gone := func(through map[string]uint64) func(crashVersion) bool {
+		return func(n crashVersion) bool {
+			seq, exists := through[n.index]
+			died, dead := v.notes.died[n]
+			return dead && exists && died <= seq && im.now.indexes[n.index] != nil
+		}
+	}
+	for n, pieces := range before {
+		if gone(erased)(n) {
+			return fmt.Errorf("%d pieces of %v, which died at %d, were on the disk; erased was up to %d", pieces, n, v.notes.died[n], erased[n.index])
+		}
+	}
+	return v.notes.residue(im.fs, gone(applied))
 }
 
 // untilAKey is err, unless it says no more than that deletes wait for a key.

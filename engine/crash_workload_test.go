@@ -157,6 +157,14 @@ func (w *crashWorld) purge(name string) {
 	})
 }
 
+func (w *crashWorld) purgeRewrite(name string) {
+	w.t.Helper()
+	w.call("purge with rewrite "+name, w.rec.now, func() error {
+		_, err := w.ix[name].Purge(context.Background(), engine.WithRewrite())
+		return err
+	})
+}
+
 func (w *crashWorld) compact(name string) {
 	w.t.Helper()
 	w.call("compact "+name, w.rec.now, func() error { return w.ix[name].Compact(context.Background()) })
@@ -255,6 +263,9 @@ func crashScript(w *crashWorld) {
 	w.compact("a")
 	w.upsert("a", crashIDs("L", 50, 58)...)
 	w.delete("a", crashIDs("L", 44, 52)...)
+	w.purgeRewrite("a")
+	w.upsert("a", crashIDs("L", 50, 58)...)
+	w.delete("a", crashIDs("L", 56, 57)...)
 	w.drop("b")
 	w.close()
 	w.open()
