@@ -31,6 +31,8 @@ type Segment struct {
 }
 
 // Session is a run of the log that the manifest covers: its last group there.
+// Its chain of deletes is left out, so LastDelete is zero: of 1,024 sessions
+// nobody asks for it.
 type Session struct {
 	ID   crypto.SessionID
 	Last wal.Position
@@ -58,6 +60,7 @@ const (
 	manifestVersion = 1
 	// MaxSessions is how many sessions a manifest remembers.
 	MaxSessions = 1024
+	placeSize   = 8 + 8 + 32
 	segmentSize = 16 + 8 + 32 + 1 + 4 + 4 + 8 + 8 + 8 + 32 + 32 + 4 + 8
 )
 
@@ -83,7 +86,7 @@ func (m *Manifest) append(e *codec.Encoder) {
 	e.U32(uint32(len(m.Sessions)))
 	for i := range m.Sessions {
 		e.Raw(m.Sessions[i].ID[:])
-		appendPosition(e, m.Sessions[i].Last)
+		appendPlace(e, m.Sessions[i].Last)
 	}
 	e.U32(uint32(len(m.Segments)))
 	for i := range m.Segments {
@@ -93,6 +96,13 @@ func (m *Manifest) append(e *codec.Encoder) {
 }
 
 func appendPosition(e *codec.Encoder, p wal.Position) {
+	appendPlace(e, p)
+	e.U64(p.LastDelete.Group)
+	e.Raw(p.LastDelete.Hash[:])
+}
+
+// appendPlace is a position without its chain of deletes.
+func appendPlace(e *codec.Encoder, p wal.Position) {
 	e.U64(p.Group)
 	e.U64(p.Seq)
 	e.Raw(p.Head[:])
@@ -162,7 +172,7 @@ func (m *Manifest) decode(d *codec.Decoder) {
 	m.Dimension = d.U32()
 	m.Start = decodePosition(d)
 	m.Applied = decodePosition(d)
-	n := d.Count(16 + 48)
+	n := d.Count(16 + placeSize)
 	if n > MaxSessions {
 		d.Fail("%d sessions, at most %d allowed", n, MaxSessions)
 		return
@@ -170,7 +180,7 @@ func (m *Manifest) decode(d *codec.Decoder) {
 	m.Sessions = make([]Session, n)
 	for i := range m.Sessions {
 		d.Copy(m.Sessions[i].ID[:])
-		m.Sessions[i].Last = decodePosition(d)
+		m.Sessions[i].Last = decodePlace(d)
 	}
 	m.Segments = make([]Segment, d.Count(segmentSize))
 	for i := range m.Segments {
@@ -179,7 +189,18 @@ func (m *Manifest) decode(d *codec.Decoder) {
 	d.Copy(m.User[:])
 }
 
-func decodePosition(d *codec.Decoder) (p wal.Position) {
+func decodePosition(d *codec.Decoder) wal.Position {
+	p := decodePlace(d)
+	p.LastDelete.Group = d.U64()
+	d.Copy(p.LastDelete.Hash[:])
+	last := p.LastDelete
+	if d.Err() == nil && (last.Group > p.Group || (last.Group == 0) != (last.Hash == crypto.Hash{}) || last.Group == p.Group && last.Hash != p.Head) {
+		d.Fail("group %d of the log, hash %s, cannot be the last up to group %d that deletes", last.Group, last.Hash, p.Group)
+	}
+	return p
+}
+
+func decodePlace(d *codec.Decoder) (p wal.Position) {
 	p.Group = d.U64()
 	p.Seq = d.U64()
 	d.Copy(p.Head[:])
@@ -239,6 +260,7 @@ func (m *Manifest) Drop(ids map[crypto.SegmentID]bool) {
 // Cover notes that a session has been applied up to at. A session that the
 // manifest covers further already stays as it is.
 func (m *Manifest) Cover(session crypto.SessionID, at wal.Position) {
+	at.LastDelete = wal.Mark{}
 	for i := range m.Sessions {
 		if s := &m.Sessions[i]; s.ID == session {
 			if at.Group > s.Last.Group {
