@@ -81,8 +81,8 @@ func (m *Manifest) append(e *codec.Encoder) {
 	e.U64(m.Epoch)
 	e.U64(m.Version)
 	e.U32(m.Dimension)
-	appendPosition(e, m.Start)
-	appendPosition(e, m.Applied)
+	m.Start.Append(e)
+	m.Applied.Append(e)
 	e.U32(uint32(len(m.Sessions)))
 	for i := range m.Sessions {
 		e.Raw(m.Sessions[i].ID[:])
@@ -93,12 +93,6 @@ func (m *Manifest) append(e *codec.Encoder) {
 		m.Segments[i].append(e)
 	}
 	e.Raw(m.User[:])
-}
-
-func appendPosition(e *codec.Encoder, p wal.Position) {
-	appendPlace(e, p)
-	e.U64(p.LastDelete.Group)
-	e.Raw(p.LastDelete.Hash[:])
 }
 
 // appendPlace is a position without its chain of deletes.
@@ -170,8 +164,8 @@ func (m *Manifest) decode(d *codec.Decoder) {
 	m.Epoch = d.U64()
 	m.Version = d.U64()
 	m.Dimension = d.U32()
-	m.Start = decodePosition(d)
-	m.Applied = decodePosition(d)
+	m.Start = wal.DecodePosition(d)
+	m.Applied = wal.DecodePosition(d)
 	n := d.Count(16 + placeSize)
 	if n > MaxSessions {
 		d.Fail("%d sessions, at most %d allowed", n, MaxSessions)
@@ -187,17 +181,6 @@ func (m *Manifest) decode(d *codec.Decoder) {
 		m.Segments[i].decode(d)
 	}
 	d.Copy(m.User[:])
-}
-
-func decodePosition(d *codec.Decoder) wal.Position {
-	p := decodePlace(d)
-	p.LastDelete.Group = d.U64()
-	d.Copy(p.LastDelete.Hash[:])
-	last := p.LastDelete
-	if d.Err() == nil && (last.Group > p.Group || (last.Group == 0) != (last.Hash == crypto.Hash{}) || last.Group == p.Group && last.Hash != p.Head) {
-		d.Fail("group %d of the log, hash %s, cannot be the last up to group %d that deletes", last.Group, last.Hash, p.Group)
-	}
-	return p
 }
 
 func decodePlace(d *codec.Decoder) (p wal.Position) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var domains = []Domain{DomainEpoch, DomainGroup, DomainManifest, DomainFooter, DomainSuccession}
+var domains = []Domain{DomainEpoch, DomainGroup, DomainManifest, DomainFooter, DomainSuccession, DomainGone}
 
 func TestPAEGivesTheExamplesOfDSSE(t *testing.T) {
 	v := load[struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"oubliette/crypto"
+	"oubliette/internal/codec"
 	"oubliette/internal/fault"
 	"oubliette/internal/meta"
 )
@@ -21,6 +22,33 @@ type Position struct {
 	Head  crypto.Hash // hash of that group, zeros: none yet
 	// LastDelete is the last group up to here that has a record that deletes.
 	LastDelete Mark
+}
+
+// PositionSize is the size in bytes of an encoded position.
+const PositionSize = 8 + 8 + 32 + 8 + 32
+
+// Append encodes the position.
+func (p Position) Append(e *codec.Encoder) {
+	e.U64(p.Group)
+	e.U64(p.Seq)
+	e.Raw(p.Head[:])
+	e.U64(p.LastDelete.Group)
+	e.Raw(p.LastDelete.Hash[:])
+}
+
+// DecodePosition reads a position. One whose last delete lies behind it, or is
+// the same group under another hash, fails the decoder.
+func DecodePosition(d *codec.Decoder) (p Position) {
+	p.Group = d.U64()
+	p.Seq = d.U64()
+	d.Copy(p.Head[:])
+	last := &p.LastDelete
+	last.Group = d.U64()
+	d.Copy(last.Hash[:])
+	if d.Err() == nil && (last.Group > p.Group || (last.Group == 0) != (last.Hash == crypto.Hash{}) || last.Group == p.Group && last.Hash != p.Head) {
+		d.Fail("group %d of the log, hash %s, cannot be the last up to group %d that deletes", last.Group, last.Hash, p.Group)
+	}
+	return p
 }
 
 // Tail answers, without a key, where the log of an index ends, and with that the
