@@ -157,7 +157,10 @@ func createFile(fs vfs.FS, path string, store [16]byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(encodeHeader(store))
+	n, err := file.Write(encodeHeader(store))
+	if err == nil && n < headerSize {
+		err = io.ErrShortWrite
+	}
 	if err == nil {
 		err = file.Sync()
 	}
