@@ -45,6 +45,8 @@ func TestGoldenManifest(t *testing.T) {
 			{ID: open, Epoch: 3},
 		},
 	}
+	m.Start.LastDelete.Group, m.Applied.LastDelete = 4, wal.Mark{Group: 7, Hash: m.Applied.Head}
+	count(m.Start.LastDelete.Hash[:], 0x50)
 	count(m.Sessions[0].ID[:], 0x80)
 	count(m.Segments[0].DEK[:], 0x90)
 	count(m.Segments[0].Footer.Hash[:], 0xB0)
@@ -60,7 +62,9 @@ func TestGoldenManifest(t *testing.T) {
 		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "index id", Size: 16}, {Name: "epoch", Size: 8},
 		{Name: "number of the manifest", Size: 8}, {Name: "dimension", Size: 4},
 		{Name: "start: group", Size: 8}, {Name: "start: sequence number", Size: 8}, {Name: "start: head", Size: 32},
+		{Name: "start: last group that deletes", Size: 8}, {Name: "start: hash of that group", Size: 32},
 		{Name: "applied: group", Size: 8}, {Name: "applied: sequence number", Size: 8}, {Name: "applied: head", Size: 32},
+		{Name: "applied: last group that deletes", Size: 8}, {Name: "applied: hash of that group", Size: 32},
 		{Name: "erased: sequence number", Size: 8},
 		{Name: "sessions", Size: 4},
 		{Name: "session 0: id", Size: 16}, {Name: "session 0: last group", Size: 8}, {Name: "session 0: last sequence number", Size: 8}, {Name: "session 0: head", Size: 32},

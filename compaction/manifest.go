@@ -31,6 +31,8 @@ type Segment struct {
 }
 
 // Session is a run of the log that the manifest covers: its last group there.
+// Its chain of deletes is left out, so LastDelete is zero: of 1,024 sessions
+// nobody asks for it.
 type Session struct {
 	ID   crypto.SessionID
 	Last wal.Position
@@ -59,6 +61,7 @@ const (
 	manifestVersion = 1
 	// MaxSessions is how many sessions a manifest remembers.
 	MaxSessions = 1024
+	placeSize   = 8 + 8 + 32
 	segmentSize = 16 + 8 + 32 + 1 + 4 + 4 + 8 + 8 + 8 + 32 + 32 + 4 + 8
 )
 
@@ -79,13 +82,13 @@ func (m *Manifest) append(e *codec.Encoder) {
 	e.U64(m.Epoch)
 	e.U64(m.Version)
 	e.U32(m.Dimension)
-	appendPosition(e, m.Start)
-	appendPosition(e, m.Applied)
+	m.Start.Append(e)
+	m.Applied.Append(e)
 	e.U64(m.Erased)
 	e.U32(uint32(len(m.Sessions)))
 	for i := range m.Sessions {
 		e.Raw(m.Sessions[i].ID[:])
-		appendPosition(e, m.Sessions[i].Last)
+		appendPlace(e, m.Sessions[i].Last)
 	}
 	e.U32(uint32(len(m.Segments)))
 	for i := range m.Segments {
@@ -94,7 +97,8 @@ func (m *Manifest) append(e *codec.Encoder) {
 	e.Raw(m.User[:])
 }
 
-func appendPosition(e *codec.Encoder, p wal.Position) {
+// appendPlace is a position without its chain of deletes.
+func appendPlace(e *codec.Encoder, p wal.Position) {
 	e.U64(p.Group)
 	e.U64(p.Seq)
 	e.Raw(p.Head[:])
@@ -162,12 +166,12 @@ func (m *Manifest) decode(d *codec.Decoder) {
 	m.Epoch = d.U64()
 	m.Version = d.U64()
 	m.Dimension = d.U32()
-	m.Start = decodePosition(d)
-	m.Applied = decodePosition(d)
+	m.Start = wal.DecodePosition(d)
+	m.Applied = wal.DecodePosition(d)
 	if m.Erased = d.U64(); d.Err() == nil && m.Erased > m.Applied.Seq {
 		d.Fail("erased up to number %d, applied up to %d", m.Erased, m.Applied.Seq)
 	}
-	n := d.Count(16 + 48)
+	n := d.Count(16 + placeSize)
 	if n > MaxSessions {
 		d.Fail("%d sessions, at most %d allowed", n, MaxSessions)
 		return
@@ -175,7 +179,7 @@ func (m *Manifest) decode(d *codec.Decoder) {
 	m.Sessions = make([]Session, n)
 	for i := range m.Sessions {
 		d.Copy(m.Sessions[i].ID[:])
-		m.Sessions[i].Last = decodePosition(d)
+		m.Sessions[i].Last = decodePlace(d)
 	}
 	m.Segments = make([]Segment, d.Count(segmentSize))
 	for i := range m.Segments {
@@ -184,7 +188,7 @@ func (m *Manifest) decode(d *codec.Decoder) {
 	d.Copy(m.User[:])
 }
 
-func decodePosition(d *codec.Decoder) (p wal.Position) {
+func decodePlace(d *codec.Decoder) (p wal.Position) {
 	p.Group = d.U64()
 	p.Seq = d.U64()
 	d.Copy(p.Head[:])
@@ -244,6 +248,7 @@ func (m *Manifest) Drop(ids map[crypto.SegmentID]bool) {
 // Cover notes that a session has been applied up to at. A session that the
 // manifest covers further already stays as it is.
 func (m *Manifest) Cover(session crypto.SessionID, at wal.Position) {
+	at.LastDelete = wal.Mark{}
 	for i := range m.Sessions {
 		if s := &m.Sessions[i]; s.ID == session {
 			if at.Group > s.Last.Group {

@@ -17,8 +17,13 @@ import (
 // manifest is a small manifest with a sealed and an open segment.
 func manifest() *Manifest {
 	at := func(n uint64) wal.Position { return wal.Position{Group: n, Seq: 3 * n, Head: crypto.Hash{byte(n)}} }
+	deleting := func(n, last uint64) wal.Position {
+		p := at(n)
+		p.LastDelete = wal.Mark{Group: last, Hash: crypto.Hash{byte(last)}}
+		return p
+	}
 	return &Manifest{
-		Index: index, Epoch: 3, Version: 12, Dimension: 128, Start: at(5), Applied: at(9),
+		Index: index, Epoch: 3, Version: 12, Dimension: 128, Start: deleting(5, 3), Applied: deleting(9, 9),
 		Sessions: []Session{{crypto.SessionID{1}, at(7)}, {crypto.SessionID{2}, at(9)}},
 		Segments: []Segment{
 			{
@@ -115,9 +120,13 @@ func TestManifestOfNobodyIsRefused(t *testing.T) {
 func TestManifestsOutOfBoundsAreRefused(t *testing.T) {
 	signer, writer := clerk()
 	for name, spoil := range map[string]func(*Manifest){
-		"more dead than entries": func(m *Manifest) { m.Segments[0].DeadEntries = 10 },
-		"more entries than rows": func(m *Manifest) { m.Segments[0].Rows = 8 },
-		"too many sessions":      func(m *Manifest) { m.Sessions = make([]Session, MaxSessions+1) },
+		"more dead than entries":         func(m *Manifest) { m.Segments[0].DeadEntries = 10 },
+		"more entries than rows":         func(m *Manifest) { m.Segments[0].Rows = 8 },
+		"a delete behind its position":   func(m *Manifest) { m.Start.LastDelete.Group = 6 },
+		"a delete of another hash":       func(m *Manifest) { m.Applied.LastDelete.Hash[0]++ },
+		"a delete without a hash":        func(m *Manifest) { m.Start.LastDelete.Hash = crypto.Hash{} },
+		"no delete, and the hash of one": func(m *Manifest) { m.Start.LastDelete.Group = 0 },
+		"too many sessions":              func(m *Manifest) { m.Sessions = make([]Session, MaxSessions+1) },
 	} {
 		m := manifest()
 		spoil(m)
@@ -136,7 +145,7 @@ func TestManifestsOutOfBoundsAreRefused(t *testing.T) {
 func TestCountsAreHeldAgainstTheBytes(t *testing.T) {
 	signer, writer := clerk()
 	whole := manifest().Sign(signer)
-	sessions := 8 + 2 + 16 + 8 + 8 + 4 + 2*48 + 8
+	sessions := 8 + 2 + 16 + 8 + 8 + 4 + 2*88 + 8
 	segments := sessions + 4 + 2*64
 	for _, at := range []int{sessions, segments} {
 		if binary.LittleEndian.Uint32(whole[at:]) != 2 {
@@ -163,10 +172,13 @@ func TestCloneSharesNothingThatChanges(t *testing.T) {
 	}
 	c.Version, c.Applied.Group = 99, 99
 	c.Segment(crypto.SegmentID{0xA}).DeadEntries = 9
-	c.Cover(crypto.SessionID{2}, wal.Position{Group: 50})
+	c.Cover(crypto.SessionID{2}, wal.Position{Group: 50, LastDelete: wal.Mark{Group: 50}})
 	c.Cover(crypto.SessionID{3}, wal.Position{Group: 51})
 	c.Segments = append(c.Segments, Segment{ID: crypto.SegmentID{0xC}})
 	c.Drop(map[crypto.SegmentID]bool{{0xA}: true})
+	if last := c.Sessions[1].Last; last != (wal.Position{Group: 50}) {
+		t.Errorf("session 2 is covered up to %+v", last)
+	}
 	signer, _ := clerk()
 	c.Sign(signer)
 	if !reflect.DeepEqual(m, want) {

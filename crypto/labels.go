@@ -25,4 +25,6 @@ const (
 	DomainOutcome  Domain = "application/vnd.oubliette.outcome.v1"
 	// DomainSuccession: a root signs its successor's first epoch record.
 	DomainSuccession Domain = "application/vnd.oubliette.succession.v1"
+	// DomainGone: root states that it has deleted an index.
+	DomainGone Domain = "application/vnd.oubliette.index-gone.v1"
 )

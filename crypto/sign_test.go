@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var domains = []Domain{DomainEpoch, DomainGroup, DomainManifest, DomainFooter, DomainOutcome, DomainSuccession}
+var domains = []Domain{DomainEpoch, DomainGroup, DomainManifest, DomainFooter, DomainOutcome, DomainSuccession, DomainGone}
 
 func TestPAEGivesTheExamplesOfDSSE(t *testing.T) {
 	v := load[struct {

@@ -46,7 +46,7 @@ func TestUsersMayWhatTheirKeysOpen(t *testing.T) {
 
 	needs := map[string]engine.Permission{
 		"Upsert": engine.PermWrite, "Delete": engine.PermWrite, "Purge": engine.PermWrite, "Compact": engine.PermRead | engine.PermWrite,
-		"Get": engine.PermRead, "IDs": engine.PermRead, "Items": engine.PermRead, "Count": engine.PermRead, "SealedBytes": engine.PermRead, "Check": 0,
+		"Get": engine.PermRead, "IDs": engine.PermRead, "Items": engine.PermRead, "Count": engine.PermRead, "SealedBytes": engine.PermRead, "Check": 0, "Status": 0,
 	}
 	has := map[string]engine.Permission{"root": 3, "read": engine.PermRead, "write": engine.PermWrite, "both": 3}
 	for range 2 {

@@ -15,9 +15,18 @@
 // sync a group. A group is a header in the clear, its records — each sealed by
 // itself, so that one kind can be shown without the other — and one Ed25519
 // signature by each principal that has a record in it. The hash of a group
-// covers its header, in which the hash of the group before stands, and the
-// hashes of its records: that is the chain, and the hash of the last group is
-// its head.
+// covers its header, in which the hash of the group before stands, and kind,
+// writer, number and sealed bytes of its records: that is the chain, and the
+// hash of the last group is its head.
+//
+// # The chain of deletes
+//
+// The header also names the last group before that has a record that deletes.
+// So these groups are a chain of their own, which can be kept outside of the
+// store without the others: a ledger ([Config.Ledger]). It holds a group in a
+// second form, [Stubbed], in which a record that does not delete is a stub of 57
+// bytes, and hash and signatures stay what they are. A log that has lost its
+// newest groups goes on behind the ledger's last one, from [Stubbed.Position].
 //
 // # Invariants
 //
@@ -32,5 +41,6 @@
 //     in the epoch that the group names.
 //
 // What the chain cannot show by itself is that its tail is missing: a prefix of
-// a valid log is a valid log. The manifest and receipts carry heads for that.
+// a valid log is a valid log. The manifest, receipts and a ledger carry heads for
+// that.
 package wal

@@ -25,7 +25,7 @@ type by struct {
 func (f *forger) group(spoil func(*header, []Record), records ...by) []byte {
 	h := header{
 		Index: f.session.index, Session: f.session.id, Epoch: f.session.epoch,
-		Group: f.at.Group + 1, FirstSeq: f.at.Seq + 1, Count: uint32(len(records)), Previous: f.at.Head,
+		Group: f.at.Group + 1, FirstSeq: f.at.Seq + 1, Count: uint32(len(records)), Previous: f.at.Head, LastDelete: f.at.LastDelete,
 	}
 	var rs []Record
 	var signers []*crypto.Signer
@@ -40,7 +40,8 @@ func (f *forger) group(spoil func(*header, []Record), records ...by) []byte {
 	}
 	var enc encoder
 	value, sum := enc.group(f.session, &h, rs, signers)
-	f.at = Position{Group: h.Group, Seq: h.FirstSeq + uint64(len(rs)) - 1, Head: sum}
+	f.at = h.behind(sum, anyDeletes(rs))
+	f.at.Seq = h.FirstSeq + uint64(len(rs)) - 1 // spoil may have changed the count
 	return value
 }
 

@@ -43,7 +43,7 @@ func FuzzDecodeGroup(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		g, err := decodeGroup(b)
+		g, err := decodeGroup(b, inLog)
 		if err != nil {
 			return
 		}
@@ -56,10 +56,9 @@ func FuzzDecodeGroup(f *testing.F) {
 		hashed := b[:headerSize:headerSize]
 		at := headerSize
 		for i := range g.records {
-			n := recordHeader + 4 + len(g.records[i].Payload)
-			sum := sha256.Sum256(b[at : at+n])
-			hashed = append(hashed, sum[:]...)
-			at += n
+			sum := sha256.Sum256(g.records[i].Payload)
+			hashed = append(append(hashed, b[at:at+recordHeader]...), sum[:]...)
+			at += recordHeader + 4 + len(g.records[i].Payload)
 		}
 		if sha256.Sum256(hashed) != g.sum {
 			t.Fatal("the hash is not that of header and records")

@@ -32,6 +32,8 @@ func fixedGroup(t *testing.T) (*session, *header, []Record, []*crypto.Signer) {
 	count(h.Index[:], 0x10)
 	count(h.Session[:], 0x20)
 	count(h.Previous[:], 0x30)
+	h.LastDelete.Group = 5
+	count(h.LastDelete.Hash[:], 0x50)
 	var user crypto.UserID
 	count(user[:], 0x60)
 	records := []Record{
@@ -49,11 +51,21 @@ func TestGoldenGroup(t *testing.T) {
 	golden.Check(t, page, "group", value, []golden.Field{
 		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "index id", Size: 16}, {Name: "session id", Size: 16},
 		{Name: "epoch", Size: 8}, {Name: "group", Size: 8}, {Name: "first sequence number", Size: 8}, {Name: "records", Size: 4},
-		{Name: "hash of the group before", Size: 32},
+		{Name: "hash of the group before", Size: 32}, {Name: "last group that deletes", Size: 8}, {Name: "hash of that group", Size: 32},
 		{Name: "record 0: kind (1 upsert, 2 tombstone, 3 expiry)", Size: 1}, {Name: "record 0: user id", Size: 16}, {Name: "record 0: sequence number", Size: 8},
 		{Name: "record 0: sealed length", Size: 4}, {Name: "record 0: ciphertext", Size: 18}, {Name: "record 0: tag", Size: 16},
 		{Name: "record 1: kind", Size: 1}, {Name: "record 1: user id (root)", Size: 16}, {Name: "record 1: sequence number", Size: 8},
 		{Name: "record 1: sealed length", Size: 4}, {Name: "record 1: ciphertext", Size: 11}, {Name: "record 1: tag", Size: 16},
+		{Name: "signatures", Size: 4},
+		{Name: "signature 0: user id", Size: 16}, {Name: "signature 0", Size: 64},
+		{Name: "signature 1: user id", Size: 16}, {Name: "signature 1", Size: 64},
+	})
+	golden.Check(t, page, "the same group in a ledger", enc.stubbed(records), []golden.Field{
+		{Name: "header, as in the log", Size: headerSize},
+		{Name: "record 0: kind", Size: 1}, {Name: "record 0: user id", Size: 16}, {Name: "record 0: sequence number", Size: 8},
+		{Name: "record 0: sealed length", Size: 4}, {Name: "record 0: ciphertext", Size: 18}, {Name: "record 0: tag", Size: 16},
+		{Name: "record 1: kind", Size: 1}, {Name: "record 1: user id (root)", Size: 16}, {Name: "record 1: sequence number", Size: 8},
+		{Name: "record 1: SHA-256 of ciphertext and tag", Size: 32},
 		{Name: "signatures", Size: 4},
 		{Name: "signature 0: user id", Size: 16}, {Name: "signature 0", Size: 64},
 		{Name: "signature 1: user id", Size: 16}, {Name: "signature 1", Size: 64},
@@ -64,7 +76,7 @@ func TestGoldenGroup(t *testing.T) {
 		{Name: "first sequence number", Size: 8}, {Name: "last sequence number", Size: 8},
 		{Name: "hash of the group before", Size: 32}, {Name: "hash of the group", Size: 32}, {Name: "user id of the signer", Size: 16},
 	})
-	g, err := decodeGroup(value)
+	g, err := decodeGroup(value, inLog)
 	if err != nil || g.sum != sum {
 		t.Fatal(err)
 	}

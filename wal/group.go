@@ -35,13 +35,6 @@ type Record struct {
 	Payload []byte // in the clear; sealed in the group
 }
 
-// Position is a place in the log: behind the group of that number.
-type Position struct {
-	Group uint64      // number of the last group, 0: none yet
-	Seq   uint64      // last sequence number
-	Head  crypto.Hash // hash of that group, zeros: none yet
-}
-
 // MaxGroup bounds a group's records, sealed, in bytes; so the largest single
 // record.
 const MaxGroup = 24 << 20
@@ -54,6 +47,7 @@ const (
 	groupVersion   = 1
 	recordHeader   = 1 + 16 + 8
 	recordOverhead = recordHeader + 4 + crypto.Overhead
+	stubSize       = recordHeader + 32
 	signatureSize  = 16 + 64
 	maxRecords     = 1 << 16
 )
@@ -67,9 +61,24 @@ type header struct {
 	FirstSeq uint64
 	Count    uint32
 	Previous crypto.Hash
+	// LastDelete is the last group before this one that has a record that
+	// deletes: the chain that a ledger holds.
+	LastDelete Mark
 }
 
-const headerSize = 8 + 2 + 16 + 16 + 8 + 8 + 8 + 4 + 32
+const headerSize = 8 + 2 + 16 + 16 + 8 + 8 + 8 + 4 + 32 + 8 + 32
+
+// lastSeq is the sequence number of the group's last record.
+func (h *header) lastSeq() uint64 { return h.FirstSeq + uint64(h.Count) - 1 }
+
+// behind is the position behind the group, whose hash is sum.
+func (h *header) behind(sum crypto.Hash, deletes bool) Position {
+	at := Position{Group: h.Group, Seq: h.lastSeq(), Head: sum, LastDelete: h.LastDelete}
+	if deletes {
+		at.LastDelete = Mark{Group: h.Group, Hash: sum}
+	}
+	return at
+}
 
 func (h *header) append(e *codec.Encoder) {
 	e.Raw([]byte(groupMagic))
@@ -81,6 +90,8 @@ func (h *header) append(e *codec.Encoder) {
 	e.U64(h.FirstSeq)
 	e.U32(h.Count)
 	e.Raw(h.Previous[:])
+	e.U64(h.LastDelete.Group)
+	e.Raw(h.LastDelete.Hash[:])
 }
 
 func decodeHeader(d *codec.Decoder) (h header, err error) {
@@ -102,10 +113,26 @@ func decodeHeader(d *codec.Decoder) (h header, err error) {
 	h.FirstSeq = d.U64()
 	h.Count = d.U32()
 	d.Copy(h.Previous[:])
-	if d.Err() == nil && (h.Count == 0 || h.Count > maxRecords || h.FirstSeq == 0 || h.FirstSeq > math.MaxUint64-maxRecords) {
-		d.Fail("group of %d records from sequence number %d", h.Count, h.FirstSeq)
+	h.LastDelete.Group = d.U64()
+	d.Copy(h.LastDelete.Hash[:])
+	if d.Err() == nil {
+		h.check(d)
 	}
 	return h, d.Err()
+}
+
+// check holds the figures of a header against each other: a group has records,
+// and both chains lead to groups before it.
+func (h *header) check(d *codec.Decoder) {
+	last := &h.LastDelete
+	switch {
+	case h.Count == 0 || h.Count > maxRecords || h.FirstSeq == 0 || h.FirstSeq > math.MaxUint64-maxRecords:
+		d.Fail("group of %d records from sequence number %d", h.Count, h.FirstSeq)
+	case last.Group >= h.Group || (last.Group == 0) != (last.Hash == crypto.Hash{}):
+		d.Fail("group %d names group %d, hash %s, as the last before it that deletes", h.Group, last.Group, last.Hash)
+	case last.Group != 0 && last.Group == h.Group-1 && last.Hash != h.Previous:
+		d.Fail("group %d names two hashes of the group before it", h.Group)
+	}
 }
 
 // keptBuffer is how large a group may be whose buffer is kept for the next.
@@ -114,7 +141,9 @@ const keptBuffer = 1 << 20
 // encoder builds groups; its buffers are kept from group to group.
 type encoder struct {
 	buf    codec.Encoder
-	hashes []byte
+	hashed []byte // header and stubs of all records
+	ends   []int  // where in buf the header and each record end
+	short  []byte // the group as a ledger keeps it
 }
 
 // group encodes and signs; signers are in the order of their first records. The
@@ -122,11 +151,12 @@ type encoder struct {
 func (g *encoder) group(s *session, h *header, records []Record, signers []*crypto.Signer) ([]byte, crypto.Hash) {
 	g.reset(records, len(signers))
 	h.append(&g.buf)
-	g.hashes = append(g.hashes, g.buf.B...)
+	g.hashed = append(g.hashed, g.buf.B...)
+	g.ends = append(g.ends, len(g.buf.B))
 	for i := range records {
 		g.record(s, h.Group, &records[i])
 	}
-	sum := crypto.Hash(sha256.Sum256(g.hashes))
+	sum := crypto.Hash(sha256.Sum256(g.hashed))
 	statement := statement(h, sum)
 	g.buf.U32(uint32(len(signers)))
 	for _, signer := range signers {
@@ -146,13 +176,17 @@ func (g *encoder) reset(records []Record, signers int) {
 		size += recordOverhead + len(records[i].Payload)
 	}
 	g.buf.B = slices.Grow(g.buf.B[:0], size)
-	g.hashes = slices.Grow(g.hashes[:0], headerSize+32*len(records))
+	g.hashed = slices.Grow(g.hashed[:0], headerSize+stubSize*len(records))
+	g.ends = g.ends[:0]
 }
 
-// release lets go of a large buffer.
+// release lets go of large buffers.
 func (g *encoder) release() {
 	if cap(g.buf.B) > keptBuffer {
 		g.buf.B = nil
+	}
+	if cap(g.short) > keptBuffer {
+		g.short = nil
 	}
 }
 
@@ -161,15 +195,18 @@ func (g *encoder) record(s *session, group uint64, r *Record) {
 	g.buf.U8(uint8(r.Kind))
 	g.buf.Raw(r.User[:])
 	g.buf.U64(r.Seq)
+	g.hashed = append(g.hashed, g.buf.B[start:]...)
 	g.buf.U32(uint32(len(r.Payload) + crypto.Overhead))
+	sealed := len(g.buf.B)
 	g.buf.B = s.seal(g.buf.B, group, r)
-	sum := sha256.Sum256(g.buf.B[start:])
-	g.hashes = append(g.hashes, sum[:]...)
+	sum := sha256.Sum256(g.buf.B[sealed:])
+	g.hashed = append(g.hashed, sum[:]...)
+	g.ends = append(g.ends, len(g.buf.B))
 }
 
 // statement is what a principal signs of a group, less its own id: where it
-// stands, what precedes it, and its hash, which covers every record with the
-// name of its writer. A signature vouches for the records that bear the
+// stands, what precedes it, and its hash, which covers the header, with both
+// chains, and every record with the name of its writer. A signature vouches for the records that bear the
 // signer's id.
 func statement(h *header, sum crypto.Hash) []byte {
 	e := codec.Encoder{B: make([]byte, 0, 16+8+16+8+8+8+32+32+16)}
@@ -178,7 +215,7 @@ func statement(h *header, sum crypto.Hash) []byte {
 	e.Raw(h.Session[:])
 	e.U64(h.Group)
 	e.U64(h.FirstSeq)
-	e.U64(h.FirstSeq + uint64(h.Count) - 1)
+	e.U64(h.lastSeq())
 	e.Raw(h.Previous[:])
 	e.Raw(sum[:])
 	return e.B
@@ -187,53 +224,82 @@ func statement(h *header, sum crypto.Hash) []byte {
 // sealedGroup is a group as decoded, before any key has touched it.
 type sealedGroup struct {
 	header
-	records    []Record // Payload is the sealed body
+	records    []Record // Payload is the sealed body, or the hash of it where a stub stands
 	sum        crypto.Hash
 	signatures []signature // one a writer, in the order of their first records
 }
+
+// deletes tells whether a record of the group deletes something.
+func (g *sealedGroup) deletes() bool { return anyDeletes(g.records) }
+
+func anyDeletes(records []Record) bool {
+	return slices.ContainsFunc(records, func(r Record) bool { return r.Kind.deletes() })
+}
+
+// position is the place in the log behind the group.
+func (g *sealedGroup) position() Position { return g.behind(g.sum, g.deletes()) }
 
 type signature struct {
 	user crypto.UserID
 	sig  crypto.Signature
 }
 
+// form is how a group's records stand.
+type form bool
+
+const (
+	inLog    form = false // all of them sealed
+	inLedger form = true  // stubs for those that do not delete
+)
+
 // decodeGroup reads a group; it checks its shape, not its signatures. A group
-// has one encoding: what decodes encodes to the same bytes.
-func decodeGroup(b []byte) (*sealedGroup, error) {
+// has one encoding in either form: what decodes encodes to the same bytes.
+func decodeGroup(b []byte, f form) (*sealedGroup, error) {
 	d := codec.NewDecoder(b)
 	h, err := decodeHeader(d)
 	if err != nil {
 		return nil, err
 	}
 	g := &sealedGroup{header: h}
-	if uint64(h.Count)*recordOverhead > uint64(d.Remaining()) {
+	if uint64(h.Count)*recordOverhead > uint64(d.Remaining()) { // a stub is larger
 		return nil, fmt.Errorf("group of %d records in %d bytes", h.Count, len(b))
 	}
-	hashes := append(make([]byte, 0, headerSize+32*int(h.Count)), b[:headerSize]...)
+	hashed := append(make([]byte, 0, headerSize+stubSize*int(h.Count)), b[:headerSize]...)
 	g.records = make([]Record, h.Count)
 	for i := range g.records {
 		start := d.Offset()
-		g.records[i] = decodeRecord(d, h.FirstSeq+uint64(i))
+		r := &g.records[i]
+		sum := decodeRecord(d, r, h.FirstSeq+uint64(i), f)
 		if d.Err() != nil {
 			return nil, d.Err()
 		}
-		sum := sha256.Sum256(b[start:d.Offset()])
-		hashes = append(hashes, sum[:]...)
+		hashed = append(append(hashed, b[start:start+recordHeader]...), sum[:]...)
 	}
-	g.sum = sha256.Sum256(hashes)
+	g.sum = sha256.Sum256(hashed)
 	g.decodeSignatures(d)
 	return g, d.Done()
 }
 
-func decodeRecord(d *codec.Decoder, want uint64) (r Record) {
+// decodeRecord reads a record or its stub and answers the hash of the sealed
+// body.
+func decodeRecord(d *codec.Decoder, r *Record, want uint64, f form) (sum crypto.Hash) {
 	r.Kind = Kind(d.U8())
 	d.Copy(r.User[:])
 	r.Seq = d.U64()
-	r.Payload = d.Blob(MaxGroup)
-	if d.Err() == nil && (r.Seq != want || len(r.Payload) < crypto.Overhead) {
-		d.Fail("record of %d bytes numbered %d where %d belongs", len(r.Payload), r.Seq, want)
+	if f == inLedger && !r.Kind.deletes() {
+		r.Payload = d.Raw(len(sum))
+		copy(sum[:], r.Payload)
+	} else {
+		r.Payload = d.Blob(MaxGroup)
+		if d.Err() == nil && len(r.Payload) < crypto.Overhead {
+			d.Fail("record %d of %d bytes", r.Seq, len(r.Payload))
+		}
+		sum = sha256.Sum256(r.Payload)
 	}
-	return r
+	if d.Err() == nil && r.Seq != want {
+		d.Fail("record numbered %d where %d belongs", r.Seq, want)
+	}
+	return sum
 }
 
 // decodeSignatures reads one signature a writer and nothing else: the hash of a

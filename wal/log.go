@@ -34,6 +34,13 @@ type Config struct {
 	// newest, but none before a lost one.
 	NoSync bool
 
+	// Ledger, when not nil, is given every group that has a record that deletes,
+	// sealed and signed, before the database is: as [DecodeStubbed] reads it.
+	// When it returns nil the group is durable there, also with NoSync. It must
+	// neither keep nor change the bytes. An error ends the log. It is called by
+	// one goroutine at a time, in group order.
+	Ledger func(group []byte) error
+
 	// Publish makes a durable group visible. It is called by one goroutine at
 	// a time, in group order, before the calls return.
 	Publish func(at Position, bytes int, entries []*Entry)
@@ -229,34 +236,55 @@ func (l *Log) take() []*waiter {
 
 // commit writes a group and publishes it.
 //
-// Order: seal and sign in memory; one database batch with one value, synced;
-// publish. A crash before the sync leaves the group or nothing of it (the
-// database's own log is checksummed a batch): nothing was acknowledged. A crash
-// after it leaves the group, which replay publishes.
+// Order: seal and sign in memory; the ledger, synced, where the group deletes
+// something; one database batch with one value, synced; publish. A crash before
+// the ledger's sync leaves nothing, or a ledger with a torn end, which its next
+// opening cuts off. A crash between that and the database's sync leaves a ledger
+// that is one group ahead, or the group in both (the database's own log is
+// checksummed a batch, so it is never there in part): nothing was acknowledged,
+// and whoever opens the store takes the deletes from the ledger. With NoSync it
+// may be several groups ahead. A crash after both leaves the group, which replay
+// publishes.
+//
+// An error of the ledger or of the database leaves the same, in this process:
+// the group may be there. So the log has failed and no number is given out again
+// in this session; who begins another one behind a position of before has to
+// compare store and ledger first.
 func (l *Log) commit(group []*waiter) error {
 	h := header{
 		Index: l.cfg.Index, Session: l.session.id, Epoch: l.session.epoch,
-		Group: l.at.Group + 1, FirstSeq: l.at.Seq + 1, Count: uint32(len(group)), Previous: l.at.Head,
+		Group: l.at.Group + 1, FirstSeq: l.at.Seq + 1, Count: uint32(len(group)),
+		Previous: l.at.Head, LastDelete: l.at.LastDelete,
 	}
 	records, signers := l.number(group)
 	defer l.release()
 	value, sum := l.enc.group(l.session, &h, records, signers)
-	batch := l.cfg.DB.NewBatch()
-	batch.Set(meta.GroupKey(l.cfg.Index, h.Group), value)
-	commit := l.cfg.DB.Commit
-	if l.cfg.NoSync {
-		commit = l.cfg.DB.CommitLazy
+	at := h.behind(sum, anyDeletes(records))
+	if l.cfg.Ledger != nil && at.LastDelete.Group == at.Group {
+		if err := l.cfg.Ledger(l.enc.stubbed(records)); err != nil {
+			return failed(fmt.Errorf("ledger: %s: %w", groupName(h.Index, h.Group), err))
+		}
 	}
-	if err := commit(batch); err != nil {
+	if err := l.store(h.Group, value); err != nil {
 		return failed(err)
 	}
-	l.at = Position{Group: h.Group, Seq: h.FirstSeq + uint64(h.Count) - 1, Head: sum}
+	l.at = at
 	entries := make([]*Entry, len(group))
 	for i, w := range group {
 		entries[i], w.entry.At = w.entry, l.at
 	}
 	l.cfg.Publish(l.at, len(value), entries)
 	return nil
+}
+
+// store commits the group to the database.
+func (l *Log) store(group uint64, value []byte) error {
+	batch := l.cfg.DB.NewBatch()
+	batch.Set(meta.GroupKey(l.cfg.Index, group), value)
+	if l.cfg.NoSync {
+		return l.cfg.DB.CommitLazy(batch)
+	}
+	return l.cfg.DB.Commit(batch)
 }
 
 // number gives each entry its sequence number and collects the signers, in the

@@ -3,7 +3,6 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"oubliette/crypto"
 	"oubliette/internal/fault"
@@ -63,7 +62,7 @@ func groupName(index crypto.IndexID, group uint64) string {
 }
 
 func (src *Source) group(sessions map[crypto.SessionID]*session, at Position, key, value []byte) (Position, []Replayed, error) {
-	g, err := decodeGroup(value)
+	g, err := decodeGroup(value, inLog)
 	if err != nil {
 		return at, nil, err
 	}
@@ -75,12 +74,14 @@ func (src *Source) group(sessions map[crypto.SessionID]*session, at Position, ke
 		return at, nil, fmt.Errorf("group %d follows group %d", g.Group, at.Group)
 	case g.Previous != at.Head || g.FirstSeq != at.Seq+1:
 		return at, nil, errors.New("does not continue the chain")
+	case g.LastDelete != at.LastDelete:
+		return at, nil, fmt.Errorf("names group %d as the last that deletes, it is group %d", g.LastDelete.Group, at.LastDelete.Group)
 	}
 	if err := g.verify(src.Writer); err != nil {
 		return at, nil, err
 	}
 	records, err := src.open(sessions, g, len(value))
-	return Position{Group: g.Group, Seq: at.Seq + uint64(g.Count), Head: g.sum}, records, err
+	return g.position(), records, err
 }
 
 // open opens the seals of a verified group.
@@ -97,17 +98,28 @@ func (src *Source) open(sessions map[crypto.SessionID]*session, g *sealedGroup, 
 	if s.epoch != g.Epoch {
 		return nil, fmt.Errorf("session of epoch %d goes on in epoch %d", s.epoch, g.Epoch)
 	}
-	out := make([]Replayed, len(g.records))
-	for i := range g.records {
-		r := g.records[i]
+	out, err := g.open(s, func(Kind) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	out[0].Bytes = size
+	return out, nil
+}
+
+// open opens the seals of the records of the kinds that are wanted.
+func (g *sealedGroup) open(s *session, wanted func(Kind) bool) ([]Replayed, error) {
+	out := make([]Replayed, 0, len(g.records))
+	for _, r := range g.records {
+		if !wanted(r.Kind) {
+			continue
+		}
 		payload, err := s.open(g.Group, &r, r.Payload)
 		if err != nil {
 			return nil, fmt.Errorf("record %d: %w", r.Seq, err)
 		}
 		r.Payload = payload
-		out[i] = Replayed{Record: r, Group: g.Group, Session: g.Session}
+		out = append(out, Replayed{Record: r, Group: g.Group, Session: g.Session})
 	}
-	out[0].Bytes = size
 	return out, nil
 }
 
@@ -118,11 +130,11 @@ func HoldsTombstones(db *meta.DB, index crypto.IndexID, behind uint64) (bool, er
 	found := errors.New("found")
 	lower, upper := meta.GroupKey(index, behind+1), meta.PrefixEnd(meta.GroupPrefix(index))
 	err := db.Scan(lower, upper, func(_, value []byte) error {
-		g, err := decodeGroup(value)
+		g, err := decodeGroup(value, inLog)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(g.records, func(r Record) bool { return r.Kind.deletes() }) {
+		if g.deletes() {
 			return found
 		}
 		return nil
@@ -136,11 +148,11 @@ func HoldsTombstones(db *meta.DB, index crypto.IndexID, behind uint64) (bool, er
 // Identify answers the hash of a group as stored and the first and last of its
 // sequence numbers. It looks at no signature.
 func Identify(value []byte) (head crypto.Hash, first, last uint64, err error) {
-	g, err := decodeGroup(value)
+	g, err := decodeGroup(value, inLog)
 	if err != nil {
 		return head, 0, 0, err
 	}
-	return g.sum, g.FirstSeq, g.FirstSeq + uint64(g.Count) - 1, nil
+	return g.sum, g.FirstSeq, g.lastSeq(), nil
 }
 
 // Truncate adds to a batch the removal of every group up to and with last.

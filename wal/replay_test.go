@@ -175,7 +175,7 @@ func TestNoSessionRepeatsAKeyOrANonce(t *testing.T) {
 				t.Errorf("run %d: session %s used number %d twice", run, u.session, u.seq)
 			}
 			used[u] = true
-			g, err := decodeGroup(w.group(e.At.Group))
+			g, err := decodeGroup(w.group(e.At.Group), inLog)
 			if err != nil || g.Session != l.Session() || g.FirstSeq != e.Seq {
 				t.Fatalf("group %d: %v", e.At.Group, err)
 			}

@@ -206,14 +206,14 @@ func TestVersionThatNeverWasIsRefused(t *testing.T) {
 	w.honest()
 	b := w.group(1)
 	b[8] = 0
-	if g, err := decodeGroup(b); err == nil || errors.Is(err, fault.ErrNewer) {
+	if g, err := decodeGroup(b, inLog); err == nil || errors.Is(err, fault.ErrNewer) {
 		t.Errorf("%v, %v", g, err)
 	}
 }
 
 // resign replaces the one signature of a group.
 func (w *world) resign(b []byte, d crypto.Domain, s *crypto.Signer) {
-	g, err := decodeGroup(b)
+	g, err := decodeGroup(b, inLog)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func (w *world) resign(b []byte, d crypto.Domain, s *crypto.Signer) {
 
 // addSignature adds a good signature of somebody who has no record there.
 func addSignature(b []byte, have byte, s *crypto.Signer) []byte {
-	g, err := decodeGroup(b)
+	g, err := decodeGroup(b, inLog)
 	if err != nil {
 		panic(err)
 	}

@@ -1,0 +1,446 @@
+package ledger
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"oubliette/crypto"
+	"oubliette/internal/codec"
+	"oubliette/wal"
+)
+
+// told is a world with a history: two deletes, an upsert between, a new epoch,
+// two more. Its entries are begin, epoch 1, groups 1, 3, epoch 2, groups 4, 6.
+func told(t testing.TB) (*world, *list, []State) {
+	t.Helper()
+	l := new(list)
+	w := newWorld(t, l)
+	states := []State{w.state()}
+	then := func() { states = append(states, w.state()) }
+	w.delete("one")
+	then()
+	w.upsert("two")
+	then()
+	w.delete("three")
+	then()
+	w.epoch(w.root)
+	then()
+	w.delete("four")
+	then()
+	w.upsert("five")
+	then()
+	w.delete("six")
+	then()
+	return w, l, states
+}
+
+func TestStoreThatIsAsNewAsItsLedgerIsTheSame(t *testing.T) {
+	w, l, _ := told(t)
+	c, err := w.compare(l, w.state())
+	if err != nil || !c.Same() {
+		t.Errorf("%+v, %v", c, err)
+	}
+	h, err := Read(l.Entries(), Options{Full: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := h.Index(w.index)
+	if len(h.Indexes()) != 1 || x.Begin.Name != "letters" || x.Groups != 4 || x.Epoch != 2 || x.Last != w.at || x.Gone || x.Sum != crypto.Sum(w.raw[1]) {
+		t.Errorf("%+v", x)
+	}
+}
+
+// TestStorePutBackLacksTheDeletesSince: with every state that the store once had
+// in the newest epoch, the ledger gives the deletes that were lost, and the log
+// goes on behind them.
+func TestStorePutBackLacksTheDeletesSince(t *testing.T) {
+	w, l, states := told(t)
+	for i, want := range [][]uint64{{1, 3, 4, 6}, {3, 4, 6}, {3, 4, 6}, {4, 6}, {4, 6}, {6}, {6}, nil} {
+		c, err := w.compare(l, states[i])
+		if err != nil || !slices.Equal(groups(c.Missing), want) {
+			t.Errorf("state %d: %v missing, want %v; %v", i, groups(c.Missing), want, err)
+			continue
+		}
+		if late := i < 4; late != (len(c.Epochs) == 1) || c.Same() != (want == nil) {
+			t.Errorf("state %d: epochs %v", i, c.Epochs)
+		}
+	}
+	c, err := w.compare(l, states[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, g := range c.Missing {
+		records, err := g.Open(func(e uint64) (crypto.Secret, bool) { k, ok := w.mapKeys[e]; return k, ok })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			got = append(got, string(r.Payload))
+		}
+	}
+	if strings.Join(got, " ") != "four six" {
+		t.Errorf("the deletes are %q", got)
+	}
+	// The log goes on behind the last one, in the store that has lost it.
+	w.at = c.Missing[1].Position()
+	w.session()
+	w.delete("seven")
+	if w.at.Group != 7 || w.at.Seq != 7 {
+		t.Errorf("goes on at %+v", w.at)
+	}
+	if c, err := w.compare(l, w.state()); err != nil || !c.Same() {
+		t.Errorf("afterwards: %+v, %v", c, err)
+	}
+}
+
+func TestStoreAheadOfItsLedgerIsCut(t *testing.T) {
+	w, l, states := told(t)
+	for n := range *l {
+		short := (*l)[:n]
+		_, err := w.compare(&short, w.state())
+		wantKind(t, "cut", err, ErrCut)
+		if n == 6 && !strings.Contains(err.Error(), "group 6") {
+			t.Errorf("%v names no group", err)
+		}
+	}
+	// The record of the newest epoch may be missing, by a crash; but no two are.
+	short := (*l)[:4]
+	c, err := w.compare(&short, states[4])
+	if err != nil || !c.LacksEpoch || len(c.Missing) != 0 || c.Same() {
+		t.Errorf("without the newest epoch: %+v, %v", c, err)
+	}
+	w.epoch(w.root)
+	_, err = w.compare(&short, State{At: states[4].At, Record: w.records[2], Sum: crypto.Sum(w.raw[2])})
+	wantKind(t, "without the two newest epochs", err, ErrCut)
+}
+
+func TestIndexThatTheLedgerDoesNotKnowIsCut(t *testing.T) {
+	w, l, _ := told(t)
+	h, err := Read(l.Entries(), Options{Store: w.knows(w.state())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Compare(crypto.IndexID{9})
+	wantKind(t, "another index", err, ErrCut)
+	h, err = Read(l.Entries(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Compare(w.index)
+	wantKind(t, "no state of the store", err, ErrCut)
+}
+
+// TestAnotherContinuationIsAFork: the store was put back, went on without its
+// ledger, and is brought to it again.
+func TestAnotherContinuationIsAFork(t *testing.T) {
+	for name, c := range map[string]struct {
+		back int // to which state
+		on   func(w *world)
+	}{
+		"an upsert where a delete was":       {4, func(w *world) { w.upsert("not four") }},
+		"a delete where a delete was":        {4, func(w *world) { w.delete("not four") }},
+		"a delete where an upsert was":       {5, func(w *world) { w.delete("not five") }},
+		"another upsert, then nothing":       {5, func(w *world) { w.upsert("not five") }},
+		"other upserts beyond the delete":    {5, func(w *world) { w.upsert("not five"); w.upsert("not six"); w.upsert("seven") }},
+		"another upsert, then a delete":      {5, func(w *world) { w.upsert("not five"); w.delete("not six") }},
+		"further than the ledger, a delete":  {5, func(w *world) { w.upsert("a"); w.upsert("b"); w.upsert("c"); w.delete("d") }},
+		"further than the ledger, two":       {5, func(w *world) { w.delete("a"); w.delete("b"); w.delete("c") }},
+		"another epoch":                      {7, nil},
+		"another beginning of the same kind": {0, func(w *world) { w.delete("not one") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, l, states := told(t)
+			w.ledger = new(list)
+			if c.on == nil {
+				w.records, w.raw = w.records[:1], w.raw[:1]
+				w.at = states[3].At
+				w.epoch(w.root) // signed anew, with nothing in it that differs
+				r := *w.records[1]
+				r.Dimension = 7
+				raw := r.Sign(w.root, nil)
+				_, err := w.compare(l, State{At: states[4].At, Record: &r, Sum: crypto.Sum(raw)})
+				wantKind(t, name, err, ErrFork)
+				return
+			}
+			w.at = states[c.back].At
+			w.session()
+			c.on(w)
+			s := w.state()
+			s.Record, s.Sum = states[c.back].Record, states[c.back].Sum
+			_, err := w.compare(l, s)
+			if strings.HasPrefix(name, "further") {
+				// The ledger's deletes end before the store's last one: whether
+				// they go on to it cannot be seen.
+				wantKind(t, name, err, ErrCut)
+				return
+			}
+			wantKind(t, name, err, ErrFork)
+		})
+	}
+}
+
+// TestLedgerOfTwoContinuationsIsAFork: both were written to one ledger, which two
+// copies of a store that hold each other for alone can do to a ledger without a
+// lock.
+func TestLedgerOfTwoContinuationsIsAFork(t *testing.T) {
+	w, l, states := told(t)
+	state := w.state()
+	w.at = states[5].At
+	w.session()
+	w.delete("not five")
+	w.delete("not six")
+	w.delete("seven")
+	both := append(slices.Clone((*l)[:7]), (*l)[7:]...)
+	_, err := w.compare(&both, state)
+	wantKind(t, "two continuations", err, ErrFork)
+}
+
+func TestStoreFromBeforeTheLedgerIsCut(t *testing.T) {
+	l := new(list)
+	w := bare(t, new(list))
+	w.epoch(w.root)
+	before := w.state()
+	w.delete("one")
+	between := w.state()
+	w.upsert("two")
+	w.ledger = l
+	w.append((&Begin{Index: w.index, Name: "letters", At: w.at}).Entry())
+	w.append(EpochEntry(w.raw[0]))
+	w.session()
+	w.delete("three")
+	if c, err := w.compare(l, w.state()); err != nil || !c.Same() {
+		t.Errorf("as it is: %+v, %v", c, err)
+	}
+	if c, err := w.compare(l, between); err != nil || !slices.Equal(groups(c.Missing), []uint64{3}) {
+		t.Errorf("from before, with the same deletes: %+v, %v", c, err)
+	}
+	_, err := w.compare(l, before)
+	wantKind(t, "from before, with a delete less", err, ErrCut)
+	fork := between
+	fork.At.LastDelete.Hash[0]++
+	_, err = w.compare(l, fork)
+	wantKind(t, "another delete at the beginning", err, ErrFork)
+	fork = between
+	fork.At.Group, fork.At.Head = 2, crypto.Hash{5}
+	_, err = w.compare(l, fork)
+	wantKind(t, "another group at the beginning", err, ErrFork)
+}
+
+func TestGoneIndexIsGone(t *testing.T) {
+	w, l, _ := told(t)
+	entry := GoneEntry(w.index, 2, w.root)
+	for name, forged := range map[string][]byte{
+		"by a user":           GoneEntry(w.index, 2, w.alice),
+		"of another index":    append(append(bytes.Clone(entry[:entryHead]), w.index[:]...), GoneEntry(crypto.IndexID{1}, 2, w.root)[entryHead+16:]...),
+		"of an earlier epoch": GoneEntry(w.index, 1, w.root),
+	} {
+		bad := append(slices.Clone(*l), forged)
+		_, err := Read(bad.Entries(), Options{})
+		wantKind(t, name, err, ErrAltered)
+	}
+	later := append(slices.Clone(*l), GoneEntry(w.index, 3, w.root))
+	_, err := Read(later.Entries(), Options{})
+	wantKind(t, "of an epoch to come", err, ErrCut)
+
+	w.append(entry)
+	c, err := w.compare(l, w.state())
+	if err != nil || !c.Gone || c.Same() {
+		t.Errorf("%+v, %v", c, err)
+	}
+	w.delete("late")
+	_, err = w.compare(l, w.state())
+	wantKind(t, "a group behind the end", err, ErrAltered)
+}
+
+func TestRootHandsOver(t *testing.T) {
+	w, l, _ := told(t)
+	next := crypto.NewSigner(crypto.UserID{}, seed(t, 90))
+	before := slices.Clone(*l)
+	usurper := crypto.NewSigner(crypto.UserID{}, seed(t, 120))
+	r, _ := w.record(usurper)
+	raw := r.Sign(usurper, nil)
+	bad := append(slices.Clone(before), EpochEntry(raw))
+	_, err := Read(bad.Entries(), Options{})
+	wantKind(t, "a root to whom nobody handed over", err, ErrAltered)
+	w.epoch(next)
+	w.do(wal.KindExpiry, next, "seven")
+	if c, err := w.compare(l, w.state()); err != nil || !c.Same() {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// TestEntriesOutOfPlaceAreRefused moves, drops and repeats entries, and puts
+// other ones in.
+func TestEntriesOutOfPlaceAreRefused(t *testing.T) {
+	w, l, states := told(t)
+	e := *l
+	state := w.state()
+	without := func(i int) list { return slices.Delete(slices.Clone(e), i, i+1) }
+	with := func(i int, entry []byte) list { return slices.Insert(slices.Clone(e), i, entry) }
+	swapped := func(i, k int) list {
+		c := slices.Clone(e)
+		c[i], c[k] = c[k], c[i]
+		return c
+	}
+	other := *w
+	other.ledger = new(list)
+	other.at = states[4].At
+	other.alice = crypto.NewSigner(w.alice.User(), seed(t, 77)) // signs in alice's name
+	other.session()
+	other.delete("forged")
+	forged := (*other.ledger.(*list))[0]
+	for name, c := range map[string]struct {
+		entries list
+		kind    error
+		offset  bool
+	}{
+		"nothing":                             {list{}, ErrCut, false},
+		"without its beginning":               {without(0), ErrCut, true},
+		"without its first epoch":             {without(1), ErrCut, true},
+		"without its first group":             {without(2), ErrCut, true},
+		"without a group":                     {without(3), ErrCut, true},
+		"without an epoch between":            {without(4), ErrCut, true},
+		"without the first group of an epoch": {without(5), ErrCut, true},
+		"without its last group":              {without(6), ErrCut, false},
+		"a group twice":                       {with(3, e[2]), ErrAltered, true},
+		"the last group twice":                {with(7, e[6]), ErrAltered, true},
+		"begins twice":                        {with(3, e[0]), ErrAltered, true},
+		"an epoch twice":                      {with(2, e[1]), ErrAltered, true},
+		"an earlier epoch again":              {with(6, e[1]), ErrFork, true},
+		"two groups swapped":                  {swapped(2, 3), ErrCut, true},
+		"a group in the next epoch":           {swapped(3, 4), nil, true},
+		"a group before its epoch":            {swapped(4, 5), ErrCut, true},
+		"the last two swapped":                {swapped(5, 6), ErrCut, true},
+		"a group signed by another":           {append(slices.Clone(e[:5]), forged, e[6]), ErrAltered, true},
+		"an entry of no kind":                 {with(4, []byte{9, 1, 0}), ErrAltered, true},
+		"an entry of no version":              {with(4, []byte{2, 0, 0}), ErrAltered, true},
+		"an entry of nothing":                 {with(4, nil), ErrAltered, true},
+	} {
+		_, err := w.compare(&c.entries, state)
+		switch {
+		case name == "a group in the next epoch":
+			if err == nil {
+				t.Errorf("%s: taken", name)
+			}
+		default:
+			wantKind(t, name, err, c.kind)
+		}
+		if c.offset != (err != nil && strings.Contains(err.Error(), "offset 100")) {
+			t.Errorf("%s: %v: names its offset: %v, want %v", name, err, !c.offset, c.offset)
+		}
+	}
+	newer := with(4, []byte{2, 2, 0})
+	_, err := w.compare(&newer, state)
+	wantKind(t, "newer", err, nil)
+	if err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("a newer entry: %v", err)
+	}
+}
+
+// TestEveryByteOfAnEntryCounts changes each byte of each entry, as one could who
+// repairs checksums, and wants an error, or the answer that there was. Without
+// signatures looked at, that is by hashes alone.
+func TestEveryByteOfAnEntryCounts(t *testing.T) {
+	w, l, _ := told(t)
+	state := w.state()
+	for i, entry := range *l {
+		step := 1
+		if len(entry) > 1000 {
+			step = 17 // an epoch record, which its own tests change byte by byte
+		}
+		for k := 0; k < len(entry); k += step {
+			bad := slices.Clone(*l)
+			bad[i] = bytes.Clone(entry)
+			bad[i][k] ^= 1
+			for _, full := range []bool{false, true} {
+				c, err := w.compareIn(&bad, state, full)
+				if err == nil && !c.Same() {
+					t.Errorf("entry %d, byte %d: another answer, %+v", i, k, c)
+				}
+				// What hangs from no hash are the signatures of what the store has.
+				signature := entry[0] == byte(kindGroup) && k >= len(entry)-64
+				if err == nil && (full || !signature) {
+					t.Errorf("entry %d of kind %d, byte %d of %d: taken (full: %v)", i, entry[0], k, len(entry), full)
+				}
+			}
+		}
+	}
+}
+
+// TestForgedDeletesAreNotMissingOnes: one without a signing key appends groups to
+// the ledger. None of them is answered as a delete to be done.
+func TestForgedDeletesAreNotMissingOnes(t *testing.T) {
+	w, l, _ := told(t)
+	state := w.state()
+	w.alice = crypto.NewSigner(w.alice.User(), seed(t, 99))
+	w.delete("forged")
+	for _, full := range []bool{false, true} {
+		_, err := w.compareIn(l, state, full)
+		wantKind(t, "a forged delete", err, ErrAltered)
+	}
+}
+
+func FuzzDecodeEntry(f *testing.F) {
+	w, l, _ := told(f)
+	for _, e := range *l {
+		f.Add(e)
+		f.Add(e[:len(e)/2])
+	}
+	f.Add(GoneEntry(w.index, 2, w.root))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := decodeEntry(b)
+		if err != nil {
+			return
+		}
+		var again []byte
+		switch e := e.(type) {
+		case *Begin:
+			again = e.Entry()
+		case *gone:
+			again = encoded(func(c *codec.Encoder) {
+				c.U8(uint8(kindGone))
+				c.U8(entryVersion)
+				c.Raw(e.statement())
+				c.Raw(e.signature[:])
+			})
+		default: // their own packages' targets
+			return
+		}
+		if !bytes.Equal(again, b) {
+			t.Fatalf("encodes to\n%x from\n%x", again, b)
+		}
+	})
+}
+
+// FuzzRead takes the entries of a small ledger and replaces one, cuts, or moves:
+// no answer may be a delete that nobody signed, and nothing panics.
+func FuzzRead(f *testing.F) {
+	w, l, states := told(f)
+	f.Add((*l)[3], 3, 7)
+	f.Add((*l)[5], 2, 6)
+	f.Add([]byte{}, 0, 0)
+	f.Fuzz(func(t *testing.T, b []byte, at, n int) {
+		at, n = max(0, at)%len(*l), max(0, n)%(len(*l)+1)
+		bad := slices.Clone((*l)[:n])
+		if at < n {
+			bad[at] = b
+		}
+		h, err := Read(bad.Entries(), Options{Store: w.knows(states[4])})
+		if err != nil {
+			return
+		}
+		c, err := h.Compare(w.index)
+		if err != nil {
+			return
+		}
+		for _, g := range c.Missing {
+			if n := g.Position().Group; n != 4 && n != 6 {
+				t.Fatalf("group %d is missing", n)
+			}
+		}
+	})
+}
