@@ -30,8 +30,10 @@ type crashWorld struct {
 	onCall func(*crashModel)
 }
 
+// crashOptions keep a ledger, on the same disk: what crashes with the store is
+// behind it by one group at most.
 func crashOptions(fs vfs.FS) engine.Options {
-	return engine.Options{FS: fs, PurgeWithin: time.Hour, SegmentSize: 64 << 10}
+	return engine.Options{FS: fs, PurgeWithin: time.Hour, SegmentSize: 64 << 10, Ledger: engine.LedgerFile(fs, "/ledger")}
 }
 
 func newCrashWorld(t testing.TB, rec *crashRecorder, fs vfs.FS) *crashWorld {

@@ -11,6 +11,8 @@ import (
 	"oubliette/compaction"
 	"oubliette/crypto"
 	"oubliette/internal/meta"
+	"oubliette/ledger"
+	"oubliette/wal"
 )
 
 // CreateIndex makes an index under a name of 1 to 255 bytes, sealed under key,
@@ -48,10 +50,11 @@ func validateName(name string) error {
 
 // create writes a new index.
 //
-// Order: the folder of its segments, synced with its parent; then one synced
-// batch with catalogue entry, epoch record, root's grant and an empty manifest.
-// A crash before the batch leaves an empty folder of a random name, which the
-// next Open removes; the batch is all or nothing.
+// Order: the folder of its segments, synced with its parent; the ledger's entries,
+// synced; then one synced batch with catalogue entry, epoch record, root's grant and
+// an empty manifest. A crash before the batch leaves an empty folder of a random
+// name, which the next Open removes, and a ledger that knows an index that is not
+// there; the batch is all or nothing.
 func (db *DB) create(name string, key Key, cfg IndexConfig) (*catalogued, error) {
 	db.adminMu.Lock()
 	defer db.adminMu.Unlock()
@@ -61,7 +64,7 @@ func (db *DB) create(name string, key Key, cfg IndexConfig) (*catalogued, error)
 		}
 		return nil, err
 	}
-	c, batch, err := db.newIndex(name, key, cfg)
+	c, raw, batch, err := db.newIndex(name, key, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +73,10 @@ func (db *DB) create(name string, key Key, cfg IndexConfig) (*catalogued, error)
 		return nil, err
 	}
 	if err := syncDir(fs, fs.PathDir(dir)); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(db.tellBegin(c, wal.Position{}), db.tell(c, ledger.EpochEntry(raw))); err != nil {
+		batch.Close()
 		return nil, err
 	}
 	if err := db.meta.Commit(batch); err != nil {
@@ -81,23 +88,24 @@ func (db *DB) create(name string, key Key, cfg IndexConfig) (*catalogued, error)
 	return c, nil
 }
 
-// newIndex draws an index's keys and writes its records into a batch.
-func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (*catalogued, *meta.Batch, error) {
+// newIndex draws an index's keys and writes its records into a batch; raw is the
+// epoch record.
+func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (_ *catalogued, raw []byte, _ *meta.Batch, _ error) {
 	id := crypto.NewIndexID()
 	p, err := crypto.DerivePrincipal(key, id, crypto.UserID{})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	g := crypto.Grant{ID: crypto.NewSecret(), Map: crypto.NewSecret(), Third: crypto.NewSecret()}
 	defer g.Wipe()
 	reader, err := crypto.NewReaderKey(g.Third)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	info := crypto.GrantInfo{Index: id, Epoch: 1, Kind: crypto.GrantRead}
 	grant, err := crypto.SealGrant(p.Public(), info, g)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	signer := crypto.RootSigner(key, id)
 	defer signer.Wipe()
@@ -111,18 +119,18 @@ func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (*catalogued, *met
 	}
 	record.Root = signer.Public()
 	if err := record.Check(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	manifest := &compaction.Manifest{Index: id, Epoch: 1, Version: 1, Dimension: uint32(cfg.Dimension)}
 	batch := db.meta.NewBatch()
 	batch.Set(meta.CatalogueKey(name), id[:])
-	raw := record.Sign(signer, nil)
+	raw = record.Sign(signer, nil)
 	batch.Set(meta.EpochKey(id, 1), raw)
 	batch.Set(meta.GrantKey(id, 1, crypto.UserID{}, byte(crypto.GrantRead)), grant)
 	batch.Set(meta.ManifestKey(id), manifest.Sign(signer))
 	c := &catalogued{name: name, id: id, record: record, sum: crypto.Sum(raw),
 		grants: map[grantKey][]byte{{kind: crypto.GrantRead}: bytes.Clone(grant)}}
-	return c, batch, nil
+	return c, raw, batch, nil
 }
 
 // DeleteIndex removes an index with everything in it; only the index key may.
@@ -134,8 +142,8 @@ func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (*catalogued, *met
 // next DeleteIndex, Close and the next Open try again, and Close names what is
 // left.
 //
-// Order: one synced batch that takes every record of the index away and marks
-// its segment files doomed; then each file's header overwritten and synced, the
+// Order: the ledger, synced, where there is one; one synced batch that takes every
+// record of the index away and marks its segment files doomed; then each file's header overwritten and synced, the
 // file removed; the folder synced; their records removed.
 func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
 	if err := errors.Join(db.writable(), ctx.Err()); err != nil {
@@ -155,7 +163,7 @@ func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
 	if err != nil {
 		return err
 	}
-	ring.wipe() // that it opened is all that counts
+	defer ring.wipe()
 	db.mu.Lock()
 	delete(db.mu.catalogue, name)
 	s := db.mu.states[c.id]
@@ -165,6 +173,9 @@ func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
 		s.shut(fmt.Errorf("index %q: %w", name, ErrIndexNotFound))
 	}
 	doomed, err := db.filesOf(c)
+	if err == nil {
+		err = db.tell(c, ledger.GoneEntry(c.id, c.record.Epoch, ring.signer))
+	}
 	if err != nil { // nothing has been changed: the index is there for the next call
 		db.mu.Lock()
 		db.mu.catalogue[name] = c

@@ -22,6 +22,7 @@ type DB struct {
 	meta   *meta.DB
 	access *access
 	blocks *segment.BlockCache
+	kept   kept // the ledger
 
 	// adminMu: one change of the catalogue at a time.
 	adminMu sync.Mutex
@@ -110,20 +111,37 @@ func open(dir string, o *Options) (*DB, error) {
 	db.slotsLeft = make(map[crypto.IndexID]bool)
 	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
 	db.mu.states = make(map[crypto.IndexID]*state)
-	err = db.checkClean()
-	if err == nil {
-		db.mu.catalogue, err = loadCatalogue(m)
-	}
-	if err == nil && !o.ReadOnly {
-		err = errors.Join(db.removeClean(), db.recover())
-	}
-	if err == nil {
-		db.noteWaiting()
+	db.kept = newKept()
+	if err = db.check(); err == nil && !o.ReadOnly {
+		err = db.begin()
 	}
 	if err != nil {
-		return nil, errors.Join(err, m.Close())
+		return nil, errors.Join(err, db.kept.close(), m.Close())
 	}
+	db.noteWaiting()
 	return db, nil
+}
+
+// check holds what is there against what is known of it, and changes nothing.
+func (db *DB) check() (err error) {
+	if err = db.checkClean(); err != nil {
+		return err
+	}
+	if db.mu.catalogue, err = loadCatalogue(db.meta); err != nil {
+		return err
+	}
+	return db.openLedger()
+}
+
+// begin makes a store that was closed, or has crashed, one that is open for writing.
+func (db *DB) begin() error {
+	if err := db.removeClean(); err != nil {
+		return err
+	}
+	if err := db.recover(); err != nil {
+		return err
+	}
+	return db.attachLedger()
 }
 
 // writable refuses what a store opened for reading does not do.
@@ -218,7 +236,7 @@ func (db *DB) Close() error {
 	}
 	// Before the database is closed: users who come leave anchors in it.
 	db.access.wipe()
-	errs = append(errs, db.closeDatabase(), db.lock.Close())
+	errs = append(errs, db.closeDatabase(), db.kept.close(), db.lock.Close())
 	return errors.Join(errs...)
 }
 

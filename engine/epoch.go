@@ -181,6 +181,16 @@ func (n *newEpoch) commit() error {
 	n.db.mu.catalogue[n.cat.name] = next
 	n.db.mu.Unlock()
 	n.db.access.forget(n.cat.record.Epoch, n.cat.id)
+	// Behind the commit: a change that is tried again makes another record of the
+	// same number. What a crash leaves out of the ledger the next Open tells it.
+	if err := n.db.tellEpoch(next); err != nil {
+		return errors.Join(err, n.finish(next))
+	}
+	return n.finish(next)
+}
+
+// finish overwrites what the old epoch's reader key opens.
+func (n *newEpoch) finish(next *catalogued) error {
 	if !n.reseal && !n.db.slotsLeft[n.cat.id] {
 		return nil
 	}

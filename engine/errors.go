@@ -9,22 +9,24 @@ import (
 
 // The errors of the store. A call's error says more; errors.Is finds these.
 var (
-	ErrWrongKey      = errors.New("wrong key")                      // or an unknown user: not told apart
-	ErrKeyRequired   = errors.New("key required")                   // a keyless handle, and no key on the call
-	ErrPermission    = errors.New("permission denied")              // the key lacks what the call needs
-	ErrIndexNotFound = errors.New("index not found")                // or deleted meanwhile
-	ErrIndexExists   = errors.New("index exists")                   //
-	ErrDimension     = errors.New("dimension mismatch")             // a vector's length does not fit the index
-	ErrInvalid       = errors.New("invalid argument")               // names the argument
-	ErrTooLarge      = errors.New("too large")                      // names the limit
-	ErrClosed        = errors.New("closed")                         // the store or the handle
-	ErrReadOnly      = errors.New("store is open for reading only") //
-	ErrLocked        = errors.New("store is open already")          // in another process, or in this one
-	ErrForeign       = fault.ErrForeign                             // not a file of this store
-	ErrNewer         = fault.ErrNewer                               // a format that this build cannot read
-	ErrDamaged       = fault.ErrDamaged                             // a checksum, hash, seal or signature does not fit
-	ErrCorrupt       = fault.ErrCorrupt                             // every CorruptionError
-	ErrFailed        = fault.ErrFailed                              // outcome unknown until the store is opened again
+	ErrWrongKey       = errors.New("wrong key")                                             // or an unknown user: not told apart
+	ErrKeyRequired    = errors.New("key required")                                          // a keyless handle, and no key on the call
+	ErrPermission     = errors.New("permission denied")                                     // the key lacks what the call needs
+	ErrIndexNotFound  = errors.New("index not found")                                       // or deleted meanwhile
+	ErrIndexExists    = errors.New("index exists")                                          //
+	ErrDimension      = errors.New("dimension mismatch")                                    // a vector's length does not fit the index
+	ErrInvalid        = errors.New("invalid argument")                                      // names the argument
+	ErrTooLarge       = errors.New("too large")                                             // names the limit
+	ErrClosed         = errors.New("closed")                                                // the store or the handle
+	ErrReadOnly       = errors.New("store is open for reading only")                        //
+	ErrLocked         = errors.New("store is open already")                                 // in another process, or in this one
+	ErrLedgerRequired = errors.New("the store keeps a ledger, which has to be given")       // Options.Ledger
+	ErrRolledBack     = errors.New("the index was put back to before a change of its keys") // as the ledger shows
+	ErrForeign        = fault.ErrForeign                                                    // not a file of this store
+	ErrNewer          = fault.ErrNewer                                                      // a format that this build cannot read
+	ErrDamaged        = fault.ErrDamaged                                                    // a checksum, hash, seal or signature does not fit
+	ErrCorrupt        = fault.ErrCorrupt                                                    // every CorruptionError
+	ErrFailed         = fault.ErrFailed                                                     // outcome unknown until the store is opened again
 )
 
 // CorruptionError says where on disk something is not what was written.

@@ -179,5 +179,13 @@ func (ix *Index) beginWrite(ctx context.Context, opts []OpOption, need crypto.Pe
 	if err := ix.db.writable(); err != nil {
 		return call{}, err
 	}
-	return ix.begin(ctx, opts, need)
+	c, err := ix.begin(ctx, opts, need)
+	if err != nil {
+		return call{}, err
+	}
+	if err := c.caughtUp(ctx); err != nil {
+		c.leave()
+		return call{}, err
+	}
+	return c, nil
 }

@@ -36,8 +36,12 @@ func (s *state) edit(signer *crypto.Signer) *edit {
 	return e
 }
 
-// apply notes that the log has been applied up to there.
+// apply notes that the log has been applied up to there. What the ledger has of it
+// and the log lacks does not count: catchUp ends that.
 func (e *edit) apply(to settled) {
+	if b := e.s.behind.Load(); b != nil && to.at.Group > b.tail.Group {
+		to.at = b.tail
+	}
 	if to.at.Group <= e.next.Applied.Group {
 		return
 	}

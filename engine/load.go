@@ -65,7 +65,7 @@ func (s *state) load() error {
 	}
 	s.log = wal.New(wal.Config{
 		DB: s.db.meta, Index: s.cat.id, Epoch: s.cat.record.Epoch, MapKey: s.mapKey,
-		NoSync: s.db.opts.NoSync, Publish: s.publish,
+		NoSync: s.db.opts.NoSync, Ledger: s.db.tellGroup(), Publish: s.publish,
 	}, at)
 	s.work = newMaintenance(s)
 	s.work.pending = l.pending() || s.mu.erased < s.mu.applied
@@ -102,6 +102,9 @@ func (l *loader) read() (wal.Position, error) {
 		}
 	}
 	at, err := l.replay()
+	if err == nil {
+		at, err = l.missing(at)
+	}
 	if err != nil {
 		return at, err
 	}
@@ -245,11 +248,7 @@ func (l *loader) record(r *wal.Replayed, before wal.Position) error {
 		if applied {
 			return nil
 		}
-		tokens, err := tombstone.DecodeRecord(r.Payload)
-		if err != nil {
-			return l.corruptRecord(r, err)
-		}
-		l.tombs.Add(r.Seq, tokens)
+		return l.delete(r)
 	case wal.KindUpsert:
 		p, err := decodePlacement(r.Payload, r.Seq)
 		if err != nil {
@@ -267,6 +266,16 @@ func (l *loader) record(r *wal.Replayed, before wal.Position) error {
 	default:
 		return l.corruptLog(r.Group, fmt.Sprintf("record of unknown kind %d", r.Kind))
 	}
+	return nil
+}
+
+// delete takes a record that deletes.
+func (l *loader) delete(r *wal.Replayed) error {
+	tokens, err := tombstone.DecodeRecord(r.Payload)
+	if err != nil {
+		return l.corruptRecord(r, err)
+	}
+	l.tombs.Add(r.Seq, tokens)
 	return nil
 }
 

@@ -190,6 +190,9 @@ func (m *maintenance) work(ring *keyring) error {
 		s.log.Fail(err)
 		return err
 	}
+	if err := m.catchUp(ring); err != nil {
+		return err
+	}
 	s.mu.RLock()
 	full := s.fullLocked()
 	s.mu.RUnlock()
@@ -305,7 +308,7 @@ func (m *maintenance) finish(context.Context) error {
 		return nil
 	}
 	s.roll()
-	if err := errors.Join(m.seal(ring), m.purge(ring), m.moveFailed(ring), m.destroyDoomed()); err != nil {
+	if err := errors.Join(m.catchUp(ring), m.seal(ring), m.purge(ring), m.moveFailed(ring), m.destroyDoomed()); err != nil {
 		return &PendingError{Indexes: []string{s.cat.name}, Err: err}
 	}
 	return nil

@@ -41,6 +41,13 @@ type Options struct {
 	// half of it at the latest. What it can be is up to the disk: the bytes that
 	// die within it have to be overwritten and synced in the other half.
 	PurgeWithin time.Duration
+	// Ledger keeps every delete outside of the store, synced before the delete is
+	// committed: one more sync a group of deletes. A store that is opened behind its
+	// ledger, because it was put back to an earlier state, takes the deletes that it
+	// lacks from there before anything can be read. Once given it has to be given
+	// each time that the store is opened for writing (ErrLedgerRequired); the errors of
+	// package ledger say why one is refused.
+	Ledger LedgerOpener
 	// KeepStatus is how long the store keeps, for Status, what each delete has found
 	// and when it was applied, erased and its segments rewritten: some six bytes a
 	// call and some 200 a round of maintenance. Default 30 days; negative: it keeps
@@ -56,17 +63,19 @@ type Options struct {
 
 // EventListener is told what maintenance does. Any of its functions may be nil.
 // Deleted and Stalled are called by the callers of Delete and of writers that wait,
-// several at once; Overdue by a timer; the others by one goroutine an index.
+// several at once; Overdue by a timer; RolledBack by Open; the others by one goroutine
+// an index.
 type EventListener struct {
-	Deleted   func(DeleteInfo)           // a delete is durable and hidden
-	Applied   func(ApplyInfo)            // the rows of deletes have been found and placed
-	Erased    func(EraseInfo)            // dead bytes have been overwritten and synced
-	Overdue   func(OverdueInfo)          // deletes have not been erased within PurgeWithin
-	Rewritten func(RewriteInfo)          // live rows have moved to a new segment
-	Sealed    func(segment string)       // a segment has got its index
-	Stalled   func(index string)         // writers wait for memory
-	Waiting   func(index string)         // an erasure is due and waits for a writer's key
-	Failed    func(op string, err error) // a background step failed; it is tried again
+	Deleted    func(DeleteInfo)           // a delete is durable and hidden
+	Applied    func(ApplyInfo)            // the rows of deletes have been found and placed
+	Erased     func(EraseInfo)            // dead bytes have been overwritten and synced
+	Overdue    func(OverdueInfo)          // deletes have not been erased within PurgeWithin
+	Rewritten  func(RewriteInfo)          // live rows have moved to a new segment
+	Sealed     func(segment string)       // a segment has got its index
+	Stalled    func(index string)         // writers wait for memory
+	Waiting    func(index string)         // an erasure is due and waits for a writer's key
+	RolledBack func(RollbackInfo)         // Open has found that an index was put back to an earlier state
+	Failed     func(op string, err error) // a background step failed; it is tried again
 }
 
 // DeleteInfo is one delete.

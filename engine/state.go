@@ -32,6 +32,9 @@ type state struct {
 	// not once ended is set.
 	ops atomic.Int64
 
+	// behind: the log has not caught up with the ledger; nil: it has.
+	behind atomic.Pointer[behind]
+
 	// publishMu keeps publishing and freezing apart: a group's tombstones go
 	// into one set, and not into one that has been cut off.
 	publishMu sync.Mutex

@@ -167,6 +167,11 @@ func (s *state) allSessions() ([]compaction.Session, wal.Position) {
 	for _, x := range s.mu.sessions {
 		m.Cover(x.ID, x.Last)
 	}
+	if b := s.behind.Load(); b != nil {
+		for _, x := range b.sessions {
+			m.Cover(x.ID, x.Last)
+		}
+	}
 	return m.Sessions, s.mu.published
 }
 

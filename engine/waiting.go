@@ -7,8 +7,8 @@ import (
 	"oubliette/wal"
 )
 
-// noteWaiting notes the indexes with deletes in the log that have not been
-// applied: until somebody with a writer's key loads the index, their bytes stay.
+// noteWaiting notes the indexes with deletes in the log, or in the ledger alone,
+// that have not been applied: until somebody with a writer's key loads the index, their bytes stay.
 // What cannot be read is told by who loads it.
 func (db *DB) noteWaiting() {
 	for _, c := range db.mu.catalogue {
@@ -16,7 +16,9 @@ func (db *DB) noteWaiting() {
 			continue
 		}
 		if m, err := db.readManifest(c); err == nil {
-			db.waiting[c.id], _ = wal.HoldsTombstones(db.meta, c.id, m.Applied.Group)
+			holds, _ := wal.HoldsTombstones(db.meta, c.id, m.Applied.Group)
+			cmp := db.kept.behind[c.id]
+			db.waiting[c.id] = holds || cmp != nil && len(cmp.Missing) > 0
 		}
 	}
 }

@@ -261,6 +261,9 @@ func (l *Log) commit(group []*waiter) error {
 	value, sum := l.enc.group(l.session, &h, records, signers)
 	at := h.behind(sum, anyDeletes(records))
 	if l.cfg.Ledger != nil && at.LastDelete.Group == at.Group {
+		if err := l.cfg.DB.Err(); err != nil {
+			return failed(err) // the ledger is not told of what the database takes no more
+		}
 		if err := l.cfg.Ledger(l.enc.stubbed(records)); err != nil {
 			return failed(fmt.Errorf("ledger: %s: %w", groupName(h.Index, h.Group), err))
 		}

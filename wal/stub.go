@@ -52,6 +52,9 @@ func DecodeStubbed(b []byte) (*Stubbed, error) {
 // Index is the index whose log the group belongs to.
 func (s *Stubbed) Index() crypto.IndexID { return s.g.Index }
 
+// Session is the run of the log that wrote the group.
+func (s *Stubbed) Session() crypto.SessionID { return s.g.Session }
+
 // Epoch is the epoch in which the group was written.
 func (s *Stubbed) Epoch() uint64 { return s.g.Epoch }
 

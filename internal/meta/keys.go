@@ -15,6 +15,7 @@ const (
 	tagDead      = 'd'
 	tagEpoch     = 'e'
 	tagGrant     = 'g'
+	tagLedger    = 'l'
 	tagManifest  = 'm'
 	tagOutcome   = 'o'
 	tagSegment   = 's'
@@ -58,6 +59,9 @@ func AnchorKey(index crypto.IndexID, user crypto.UserID) []byte {
 
 // AnchorPrefix begins the keys of an index's anchors, 17 bytes.
 func AnchorPrefix(index crypto.IndexID) []byte { return prefix(tagAnchor, index) }
+
+// LedgerKey is the key of what a store knows of its ledger, 1 byte.
+func LedgerKey() []byte { return []byte{tagLedger} }
 
 // ManifestKey is the key of an index's manifest, 17 bytes.
 func ManifestKey(index crypto.IndexID) []byte { return prefix(tagManifest, index) }

@@ -32,6 +32,7 @@ func TestKeysAreAsDocumented(t *testing.T) {
 		{"dead", DeadKey(index, segment), []golden.Field{tag, idx, seg}},
 		{"epoch", EpochKey(index, 258), []golden.Field{tag, idx, epoch}},
 		{"grant", GrantKey(index, 258, user, 2), []golden.Field{tag, idx, epoch, {Name: "user id", Size: 16}, {Name: "kind", Size: 1}}},
+		{"ledger", LedgerKey(), []golden.Field{tag}},
 		{"manifest", ManifestKey(index), []golden.Field{tag, idx}},
 		{"outcome", OutcomeKey(index, 1, 258, 66051), []golden.Field{tag, idx, {Name: "kind", Size: 1}, {Name: "last sequence number, big-endian", Size: 8}, {Name: "manifest's number, big-endian", Size: 8}}},
 		{"moved", MovedKey(index, 3, segment), []golden.Field{tag, idx, {Name: "kind", Size: 1}, seg}},

@@ -1,0 +1,337 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"oubliette/engine"
+	"oubliette/ledger"
+)
+
+// kept gives a store a ledger on a disk of its own.
+func keptOn(disk vfs.FS) func(*engine.Options) {
+	return func(o *engine.Options) { o.Ledger = engine.LedgerFile(disk, "/deletes.ledger") }
+}
+
+// snapshot is the store's disk as a crash would leave it now.
+func (s *store) snapshot() *vfs.MemFS { return s.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{}) }
+
+// A store that is put back to before deletes hides what they deleted from the first
+// look on, for readers too, erases it when a writer comes, and goes on with numbers
+// that nobody has had.
+func TestAStorePutBackTakesItsDeletesFromTheLedger(t *testing.T) {
+	ctx := context.Background()
+	for _, closed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("closed=%v", closed), func(t *testing.T) {
+			disk := vfs.NewMem()
+			s := newStore(t, keptOn(disk))
+			ix := s.create("a")
+			reader := engine.NewKey()
+			must(t, ix.CreateUserKeys(ctx, userID(1), reader, engine.PermRead, s.keys["a"]))
+			want := byID(makeItems("k", 50)...)
+			must(t, ix.Upsert(ctx, makeItems("k", 50)))
+			must(t, ix.Roll(ctx))
+			must(t, ix.SealNow(ctx))
+			must(t, ix.Upsert(ctx, makeItems("open", 20)))
+			for _, it := range makeItems("open", 20) {
+				want[it.ID] = it
+			}
+			old := got(ix.Delete(ctx, []string{"k0"}))(t)
+			delete(want, "k0")
+			if closed {
+				s.reopen()
+				ix = s.load("a")
+			}
+			before := s.snapshot()
+			if closed {
+				s.close()
+				before = s.snapshot()
+				s.open()
+				ix = s.load("a")
+			}
+			gone := []string{"k0", "k1", "k2", "k3", "open1"}
+			var noted residue
+			noted.note(t, s, ix, []string{"k1", "k2", "k3", "open1"})
+			var receipts []engine.Receipt
+			receipts = append(receipts, got(ix.Delete(ctx, []string{"k1", "k2"}))(t))
+			must(t, ix.Upsert(ctx, []engine.Item{makeItem("new", 1)})) // lost with the state that is put back
+			receipts = append(receipts, got(ix.Delete(ctx, []string{"k3", "open1", "none"}))(t))
+			for _, id := range gone[1:] {
+				delete(want, id)
+			}
+			s.close()
+
+			var told []engine.RollbackInfo
+			listen := func(o *engine.Options) {
+				o.EventListener = &engine.EventListener{RolledBack: func(i engine.RollbackInfo) { told = append(told, i) }}
+			}
+			read := openStore(t, before.CrashClone(vfs.CrashCloneCfg{}), s.keys, keptOn(disk), func(o *engine.Options) { o.ReadOnly = true })
+			wantItems(t, got(read.LoadIndex(ctx, "a", as(userID(1), reader)...))(t), want, gone...)
+			read.close()
+
+			back := openStore(t, before, s.keys, keptOn(disk), listen)
+			if len(told) != 1 || told[0].Index != "a" || told[0].Groups != 2 || told[0].Epochs != 0 {
+				t.Errorf("told %+v", told)
+			}
+			wantItems(t, got(back.LoadIndex(ctx, "a", as(userID(1), reader)...))(t), want, gone...)
+			bix := back.load("a")
+			next := got(bix.Delete(ctx, []string{"k4"}))(t)
+			delete(want, "k4")
+			if last := receipts[1]; next.Seq <= last.Seq || next.Group <= last.Group {
+				t.Errorf("the delete after it is %d in group %d, %d in %d had been", next.Seq, next.Group, last.Seq, last.Group)
+			}
+			got(bix.Purge(ctx))(t)
+			noted.wantGone(t, back.fs)
+			for i, found := range []int{2, 2} {
+				if st := got(bix.Status(ctx, receipts[i]))(t); st.State != engine.Erased || !st.Counted || st.Rows != found {
+					t.Errorf("status of delete %d: %+v", i, st)
+				}
+			}
+			got(bix.Status(ctx, old))(t)
+			wantItems(t, bix, want, append(gone, "k4", "new")...)
+			back.reopen()
+			if len(told) != 1 {
+				t.Errorf("told again: %+v", told)
+			}
+			bix = back.load("a")
+			wantItems(t, bix, want, append(gone, "k4", "new")...)
+			must(t, bix.Upsert(ctx, []engine.Item{makeItem("k1", 9)}))
+			want["k1"] = makeItem("k1", 9)
+			wantItems(t, bix, want)
+		})
+	}
+}
+
+// Without the ledger a store that is put back shows what was deleted, and nothing
+// in it tells: the documented limit. A receipt does.
+func TestAStorePutBackWithoutItsLedgerShowsWhatWasDeleted(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	before := s.snapshot()
+	r := got(ix.Delete(ctx, []string{"k1"}))(t)
+	got(ix.Purge(ctx))(t)
+	back := openStore(t, before, s.keys)
+	bix := back.load("a")
+	wantItems(t, bix, byID(makeItems("k", 10)...))
+	if _, err := bix.Check(ctx); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+	_, err := bix.Status(ctx, r)
+	wantError(t, err, engine.ErrCorrupt, "is not there")
+}
+
+func TestALedgerIsAskedForOnceItIsKept(t *testing.T) {
+	ctx := context.Background()
+	disk := vfs.NewMem()
+	s := newStore(t)
+	ix := s.create("a") // before there is a ledger
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	got(ix.Delete(ctx, []string{"k0"}))(t)
+	s.reopen(keptOn(disk))
+	ix = s.load("a")
+	before := s.snapshot()
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	s.create("b")
+	must(t, s.load("b").Upsert(ctx, makeItems("k", 10)))
+	got(s.load("b").Delete(ctx, []string{"k1"}))(t)
+	s.close()
+
+	without := s.opts
+	without.Ledger = nil
+	_, err := engine.Open(storeDir, &without)
+	wantError(t, err, engine.ErrLedgerRequired)
+	without.ReadOnly = true
+	got(engine.Open(storeDir, &without))(t).Close()
+	other := s.opts
+	keptOn(vfs.NewMem())(&other) // an empty one
+	_, err = engine.Open(storeDir, &other)
+	wantError(t, err, ledger.ErrCut)
+	foreign := vfs.NewMem()
+	f := openStore(t, vfs.NewCrashableMem(), nil, keptOn(foreign))
+	f.close()
+	keptOn(foreign)(&other)
+	_, err = engine.Open(storeDir, &other)
+	wantError(t, err, ledger.ErrNotOurs)
+
+	s.open()
+	back := openStore(t, before, s.keys, func(o *engine.Options) { keptOn(copyOf(t, disk))(o) })
+	want := byID(makeItems("k", 10)[2:]...)
+	wantItems(t, back.load("a"), want, "k0", "k1")
+}
+
+// copyOf is a disk with the same ledger.
+func copyOf(t testing.TB, disk vfs.FS) vfs.FS {
+	t.Helper()
+	out := vfs.NewMem()
+	writeFile(t, out, "/deletes.ledger", got(readFile(disk, "/deletes.ledger"))(t))
+	return out
+}
+
+// A ledger that is cut, altered or of another continuation is refused, and the
+// error says which; the store is as it was.
+func TestALedgerThatDoesNotFitIsRefused(t *testing.T) {
+	ctx := context.Background()
+	disk := vfs.NewMem()
+	s := newStore(t, keptOn(disk))
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	before, short := s.snapshot(), got(readFile(disk, "/deletes.ledger"))(t)
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	got(ix.Delete(ctx, []string{"k2"}))(t)
+	whole := got(readFile(disk, "/deletes.ledger"))(t)
+	// Another continuation: the state of before, with a ledger of before.
+	fork := vfs.NewMem()
+	writeFile(t, fork, "/deletes.ledger", short)
+	forked := openStore(t, before, s.keys, keptOn(fork))
+	got(forked.load("a").Delete(ctx, []string{"k3"}))(t)
+	got(forked.load("a").Delete(ctx, []string{"k4"}))(t)
+	forked.close()
+	s.close()
+	altered := slices.Clone(whole)
+	altered[len(short)+150] ^= 1
+	for name, c := range map[string]struct {
+		ledger []byte
+		want   error
+	}{
+		"cut to before":         {short, ledger.ErrCut},
+		"cut inside of a group": {whole[:len(whole)-30], ledger.ErrCut},
+		"altered":               {altered, ledger.ErrAltered},
+		"of a fork":             {got(readFile(fork, "/deletes.ledger"))(t), ledger.ErrFork},
+		"no ledger":             {[]byte("something else entirely, long enough to be one"), ledger.ErrNotOurs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := s.opts
+			o.FS = s.snapshot()
+			d := vfs.NewMem()
+			writeFile(t, d, "/deletes.ledger", c.ledger)
+			keptOn(d)(&o)
+			_, err := engine.Open(storeDir, &o)
+			wantError(t, err, c.want)
+		})
+	}
+	s.open()
+	wantItems(t, s.load("a"), byID(append(makeItems("k", 1), makeItems("k", 10)[3:]...)...), "k1", "k2")
+}
+
+// An index that root has deleted does not come back with an older state.
+func TestADeletedIndexStaysDeleted(t *testing.T) {
+	ctx := context.Background()
+	disk := vfs.NewMem()
+	s := newStore(t, keptOn(disk))
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	var noted residue
+	noted.note(t, s, ix, []string{"k1"})
+	before := s.snapshot()
+	must(t, s.DeleteIndex(ctx, "a", s.keys["a"]))
+	s.close()
+	read := s.opts
+	read.FS, read.ReadOnly = before.CrashClone(vfs.CrashCloneCfg{}), true
+	db := got(engine.Open(storeDir, &read))(t)
+	if names := got(db.ListIndexes())(t); len(names) != 0 {
+		t.Errorf("opened for reading: %q", names)
+	}
+	must(t, db.Close())
+	back := openStore(t, before, s.keys, keptOn(disk))
+	if names := got(back.ListIndexes())(t); len(names) != 0 {
+		t.Errorf("opened: %q", names)
+	}
+	if files := readAll(t, before); len(files) == 0 {
+		t.Error("no files")
+	} else {
+		for path := range files {
+			if len(path) > 4 && path[len(path)-4:] == ".seg" {
+				t.Errorf("%s is left", path)
+			}
+		}
+	}
+	back.create("a")
+}
+
+// A state from before a change of keys cannot be loaded beside its ledger, and what
+// was deleted since is not readable either.
+func TestAStateFromBeforeAChangeOfKeysIsRefused(t *testing.T) {
+	ctx := context.Background()
+	disk := vfs.NewMem()
+	s := newStore(t, keptOn(disk))
+	ix := s.create("a")
+	s.create("b")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	before := s.snapshot()
+	must(t, ix.CreateUserKeys(ctx, userID(1), engine.NewKey(), engine.PermRead, s.keys["a"]))
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	s.close()
+	var told []engine.RollbackInfo
+	back := openStore(t, before, s.keys, keptOn(disk), func(o *engine.Options) {
+		o.EventListener = &engine.EventListener{RolledBack: func(i engine.RollbackInfo) { told = append(told, i) }}
+	})
+	back.noCheck = true
+	if len(told) != 1 || told[0].Epochs != 1 {
+		t.Errorf("told %+v", told)
+	}
+	_, err := back.LoadIndex(ctx, "a", engine.WithIndexKey(s.keys["a"]))
+	wantError(t, err, engine.ErrRolledBack, `"a"`)
+	back.load("b")
+	back.closed = true
+	var p *engine.PendingError
+	if err := back.DB.Close(); !errors.As(err, &p) || !slices.Equal(p.Indexes, []string{"a"}) {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// After an error of the ledger nothing is deleted any more until the store has been
+// opened again, and reads go on.
+func TestAFailedLedgerStopsDeletes(t *testing.T) {
+	ctx := context.Background()
+	sink := &memLedger{}
+	s := newStore(t, func(o *engine.Options) {
+		o.Ledger = func([16]byte, bool) (ledger.Ledger, error) { return sink, nil }
+	})
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	sink.err = errors.New("the ledger's disk is full")
+	_, err := ix.Delete(ctx, []string{"k2"})
+	wantError(t, err, engine.ErrFailed, "disk is full")
+	wantError(t, ix.Upsert(ctx, makeItems("k", 1)), engine.ErrFailed)
+	wantItems(t, ix, byID(append(makeItems("k", 1), makeItems("k", 10)[2:]...)...), "k1")
+	s.noCheck = true
+	_ = s.DB.Close()
+	s.closed, sink.err = true, nil
+	s.open()
+	s.noCheck = false
+	// The entry was refused: the delete has not been.
+	wantItems(t, s.load("a"), byID(append(makeItems("k", 1), makeItems("k", 10)[2:]...)...), "k1")
+}
+
+// memLedger keeps entries in memory.
+type memLedger struct {
+	entries [][]byte
+	err     error
+}
+
+func (m *memLedger) Append(entry []byte) error {
+	if m.err != nil {
+		return m.err
+	}
+	m.entries = append(m.entries, slices.Clone(entry))
+	return nil
+}
+
+func (m *memLedger) Entries() iter.Seq2[ledger.Stored, error] {
+	return func(yield func(ledger.Stored, error) bool) {
+		for i, e := range m.entries {
+			if !yield(ledger.Stored{Entry: e, Offset: int64(i)}, nil) {
+				return
+			}
+		}
+	}
+}
