@@ -81,7 +81,7 @@ func domainOf(kind string) (crypto.Domain, error) {
 		}
 		name := strings.TrimSuffix(string(d), "1+json")
 		digits := strings.TrimSuffix(strings.TrimPrefix(kind, name), "+json")
-		if v, err := strconv.Atoi(digits); err == nil && v > 1 && kind == name+digits+"+json" {
+		if v, err := strconv.Atoi(digits); err == nil && v > 1 && kind == name+strconv.Itoa(v)+"+json" {
 			return "", fmt.Errorf("payloadType: %q: %w", kind, ErrNewer)
 		}
 	}
