@@ -128,7 +128,7 @@ func TestListingsOfOthersAreRefused(t *testing.T) {
 		}
 	}
 	_, sig := w.list(index, epoch, user, key)
-	refused(t, "well listed", w.forged(t, func(a *Author) { a.Listing.Signature[0] ^= 1 }), root, ErrAltered)
+	refused(t, "a listing whose signature does not fit", w.forged(t, func(a *Author) { a.Listing.Signature[0] ^= 1 }), root, ErrAltered)
 	verified(t, w.forged(t, func(a *Author) { a.Listing.Signature = sig }), root)
 	statement, sig := w.list(index, epoch, user, stranger.Public())
 	refused(t, "a listing of another key", w.withListing(t, statement, KeyID(root), sig), root, ErrSigner)
@@ -150,9 +150,60 @@ func TestListingsOfOthersAreRefused(t *testing.T) {
 	refused(t, "a listing that is signed for another epoch", moved, root, ErrAltered)
 	_, mine := bodyOf(t, document(t, "receipt-user"))
 	cut := mine[:bytes.Index(mine, []byte(`,"listing":`))]
-	refused(t, "no listing", resign(t, w.writer, crypto.DomainReceipt, append(bytes.Clone(cut), `,"listing":null}`...)), root, ErrSigner)
+	unlisted := append(bytes.Clone(cut), `,"listing":null}`...)
+	refused(t, "no listing", resign(t, w.writer, crypto.DomainReceipt, unlisted), root, ErrSigner)
+	refused(t, "root in a user's name", resign(t, w.root, crypto.DomainReceipt, unlisted), root, ErrSigner)
 	asRoot := bytes.Replace(mine, fmt.Appendf(nil, `"user":"%x"`, user[:]), fmt.Appendf(nil, `"user":"%032x"`, 0), 1)
-	refused(t, "root with a listing", resign(t, w.writer, crypto.DomainReceipt, asRoot), root, ErrSigner)
+	refused(t, "a user in root's name", resign(t, w.writer, crypto.DomainReceipt, asRoot), root, ErrSigner)
+}
+
+// Root needs no listing, and one that root has made for itself is none.
+func TestRootIsNotListed(t *testing.T) {
+	w := newWorld(t)
+	statement, sig := w.list(w.record.Index, w.record.Epoch, crypto.UserID{}, w.root.Public())
+	listing, err := json.Marshal(seal(crypto.DomainListing, statement, KeyID(w.root.Public()), sig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body := bodyOf(t, document(t, "receipt-root"))
+	text := bytes.Replace(body, []byte(`"listing":null`), fmt.Appendf(nil, `"listing":%s`, listing), 1)
+	refused(t, "root with a listing", resign(t, w.root, crypto.DomainReceipt, text), w.root.Public(), ErrAltered)
+}
+
+// What is signed under a key of small order fits many messages: nobody vouches
+// for it, also where root lists the key and the envelope names it.
+func TestAListedKeyOfSmallOrderSignsNothing(t *testing.T) {
+	w := newWorld(t)
+	weak := crypto.VerifyKey{1}
+	statement, sig := w.list(w.record.Index, w.record.Epoch, w.writer.User(), weak)
+	d, body := bodyOf(t, w.withListing(t, statement, KeyID(w.root.Public()), sig))
+	forged, err := json.Marshal(seal(d, body, KeyID(weak), crypto.Signature{1})) // R is the neutral point, S is 0
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "a key of small order", forged, w.root.Public(), ErrSigner)
+}
+
+// The adaptor vouches for nothing but the body that it was made for.
+func TestVerifierTakesItsOwnBodyAlone(t *testing.T) {
+	w := newWorld(t)
+	d, body := crypto.DomainReceipt, []byte("body")
+	sig := w.root.Sign(d, body)
+	v := &verifier{w.root.Public(), d, body}
+	if err := v.Verify(t.Context(), dsse.PAE(string(d), body), sig[:]); err != nil {
+		t.Error(err)
+	}
+	for what, c := range map[string]struct{ data, sig []byte }{
+		"another body":      {dsse.PAE(string(d), []byte("bodY")), sig[:]},
+		"another type":      {dsse.PAE(string(crypto.DomainCertificate), body), sig[:]},
+		"the bare body":     {body, sig[:]},
+		"a short signature": {dsse.PAE(string(d), body), sig[:63]},
+		"a long signature":  {dsse.PAE(string(d), body), append(sig[:], 0)},
+	} {
+		if err := v.Verify(t.Context(), c.data, c.sig); err == nil {
+			t.Errorf("%s is taken", what)
+		}
+	}
 }
 
 // withListing puts any statement into the writer's receipt in the place of its
