@@ -107,7 +107,9 @@ func (c *Certificate) references(x *coder) {
 	})
 }
 
-var fileSystemKind = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+// fileSystemKind is a name, and the system's number where it stands for no name
+// that is known: "unknown (0x1234)".
+var fileSystemKind = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}( \(0x[0-9a-f]{1,16}\))?$`)
 
 func (c *Certificate) rules(x *coder) {
 	switch {

@@ -245,6 +245,7 @@ func TestWhatIsUnfitIsNotSigned(t *testing.T) {
 		"overwritten: null":        func(c *Certificate) { c.Overwritten = time.Time{} },
 		"since: no time":           func(c *Certificate) { c.Since = time.Time{} },
 		"file_system: \"\"":        func(c *Certificate) { c.FileSystem = "" },
+		"file_system: \"unknown ":  func(c *Certificate) { c.FileSystem = "unknown (1234)" },
 		"file_system: btrfs":       func(c *Certificate) { c.FileSystem = "btrfs" },
 		"receipts[0].sequence: 47": func(c *Certificate) { c.Receipts = []Reference{{Sequence: 4713}} },
 		"receipts[0].sequence: 0":  func(c *Certificate) { c.Receipts = []Reference{{}} },
@@ -265,6 +266,22 @@ func number(refs []Reference) {
 	}
 }
 
+func TestFileSystemsWithoutANameAreSigned(t *testing.T) {
+	w := newWorld(t)
+	for _, kind := range []string{"ext4", "unknown", "unknown (0x9123683e)", "fuse.gocryptfs"} {
+		c := w.certificate(t)
+		c.FileSystem = kind
+		doc, err := w.signer(t, w.writer).Certificate(c)
+		if err != nil {
+			t.Errorf("%s: %v", kind, err)
+			continue
+		}
+		if back := verified(t, doc, w.root.Public()).Certificate; back.FileSystem != kind {
+			t.Errorf("%s: %s", kind, back.FileSystem)
+		}
+	}
+}
+
 // The largest document that the limits allow is within MaxDocument.
 func TestTheLargestDocumentFits(t *testing.T) {
 	w := newWorld(t)
@@ -276,7 +293,7 @@ func TestTheLargestDocumentFits(t *testing.T) {
 		c.Receipts[i] = Reference{Sequence: maxNumber - MaxReceipts + uint64(i)}
 	}
 	c.Through, c.Rows, c.Bytes, c.Segments, c.Unlinked = maxNumber, maxNumber, maxNumber, maxNumber, maxNumber
-	c.FileSystem = strings.Repeat("x", 32)
+	c.FileSystem = strings.Repeat("x", 32) + " (0xffffffffffffffff)"
 	doc, err := s.Certificate(c)
 	if err != nil {
 		t.Fatal(err)
