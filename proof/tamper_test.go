@@ -93,7 +93,7 @@ func TestEveryFlippedBitOfADocumentIsRefused(t *testing.T) {
 		doc := document(t, name)
 		for i := range 8 * len(doc) {
 			at, bit := i/8, i%8
-			if name != "receipt-user" && bit != at%8 {
+			if name != "receipt-root" && bit != at%8 {
 				continue
 			}
 			c := bytes.Clone(doc)
