@@ -66,7 +66,7 @@ func TestSignaturesOfOtherDomainsAreRefused(t *testing.T) {
 		d, body := bodyOf(t, document(t, name))
 		for _, other := range []crypto.Domain{
 			crypto.DomainEpoch, crypto.DomainGroup, crypto.DomainManifest, crypto.DomainFooter, crypto.DomainSuccession,
-			crypto.DomainListing, crypto.DomainReceipt, crypto.DomainCertificate, "",
+			crypto.DomainOutcome, crypto.DomainGone, crypto.DomainListing, crypto.DomainReceipt, crypto.DomainCertificate, "",
 		} {
 			if other == d {
 				continue
