@@ -29,7 +29,7 @@
 //	map key     an epoch           log sessions, segment indexes, filters
 //	reader key  an epoch           HPKE key pair; its public half is in the epoch
 //	                               record, so who only writes can seal a data key
-//	signing key an epoch's user    log groups, manifests, footers
+//	signing key an epoch's user    log groups, manifests, footers, receipts
 //
 // A segment's data key (DEK) is random, stands in that file's header only,
 // sealed to the reader key, and is never written to the log.
@@ -46,7 +46,6 @@
 // Decoders answer an error that wraps one of fault's causes and allocate no
 // more than the bytes they were given. A seal that does not open says no more
 // than that. What only a fault in the program can bring about panics: a secret
-// or signer used after Wipe, an epoch record signed against its own rules. Go
-// in FIPS 140-only mode refuses ChaCha20-Poly1305, so the store does not run in
-// it.
+// or signer used after Wipe. Go in FIPS 140-only mode refuses
+// ChaCha20-Poly1305, so the store does not run in it.
 package crypto

@@ -2,6 +2,7 @@ package crypto
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"oubliette/internal/codec"
@@ -54,16 +55,19 @@ type EpochUser struct {
 	KEM   []byte    // grants are sealed to it (1,216 bytes)
 	Read  Hash      // SHA-256 of the sealed read grant; zero without PermRead
 	Write Hash      // SHA-256 of the sealed write grant; zero without PermWrite and for root
+	// Listing is root's signature of the ListingStatement, filled in by Sign;
+	// zero without PermWrite and for root.
+	Listing Signature
 }
 
-// Sign puts users and segments in order, fills in root's key, signs and
-// encodes. predecessor is nil unless root's key changes with this epoch. The
-// caller calls Check first: Sign panics where it finds a fault, for a record
-// that does not decode would lock everybody out of the index.
-func (r *EpochRecord) Sign(root, predecessor *Signer) []byte {
-	r.arrange(root.Public())
+// Sign puts users and segments in order, fills in root's key and the users'
+// listings, signs and encodes. predecessor is nil unless root's key changes with
+// this epoch. A record that breaks a rule of Check is not signed: it would lock
+// everybody out of the index. Each writer costs a signature of its own.
+func (r *EpochRecord) Sign(root, predecessor *Signer) ([]byte, error) {
+	r.arrange(root)
 	if err := r.Check(); err != nil {
-		panic("epoch record unfit to be signed: " + err.Error())
+		return nil, fmt.Errorf("epoch record unfit to be signed: %w", err)
 	}
 	e := codec.Encoder{B: r.body()}
 	r.Succession = Signature{}
@@ -73,13 +77,20 @@ func (r *EpochRecord) Sign(root, predecessor *Signer) []byte {
 	e.Raw(r.Succession[:])
 	r.Signature = root.Sign(DomainEpoch, e.B)
 	e.Raw(r.Signature[:])
-	return e.B
+	return e.B, nil
 }
 
-func (r *EpochRecord) arrange(root VerifyKey) {
-	r.Root = root
-	if u, ok := r.User(UserID{}); ok {
-		u.Sign = root
+func (r *EpochRecord) arrange(root *Signer) {
+	r.Root = root.Public()
+	for i := range r.Users {
+		u := &r.Users[i]
+		u.Listing = Signature{}
+		switch {
+		case u.User == UserID{}:
+			u.Sign = r.Root
+		case u.Perm&PermWrite != 0:
+			u.Listing = root.Sign(DomainListing, ListingStatement(r.Index, r.Epoch, u.User, u.Sign))
+		}
 	}
 	slices.SortFunc(r.Users, func(a, b EpochUser) int { return bytes.Compare(a.User[:], b.User[:]) })
 	slices.SortFunc(r.Pin.Segments, func(a, b PinnedSegment) int { return bytes.Compare(a.ID[:], b.ID[:]) })

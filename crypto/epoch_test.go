@@ -35,6 +35,15 @@ func epochKeys(t testing.TB) (root, before *Signer) {
 	return RootSigner(secret(t, v.Roots[0].Key), index), RootSigner(secret(t, v.Roots[1].Key), index)
 }
 
+func sign(t testing.TB, r *EpochRecord, root, predecessor *Signer) []byte {
+	t.Helper()
+	b, err := r.Sign(root, predecessor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // forge encodes and signs r as it is, whatever Check would say of it.
 func forge(r *EpochRecord, root *Signer) []byte {
 	e := codec.Encoder{B: r.body()}
@@ -83,17 +92,18 @@ func TestEpochRecordDecodesToWhatTheVectorsHold(t *testing.T) {
 func TestEpochRecordSignsToTheVectors(t *testing.T) {
 	v := load[epochVectors](t, "epoch.json")
 	root, before := epochKeys(t)
-	if got := decodeEpoch(t, v.First).Sign(before, nil); !bytes.Equal(got, v.First) {
+	if got := sign(t, decodeEpoch(t, v.First), before, nil); !bytes.Equal(got, v.First) {
 		t.Error("epoch 1 encodes otherwise")
 	}
 	r := decodeEpoch(t, v.Second)
 	slices.Reverse(r.Users) // Sign puts them in order
 	slices.Reverse(r.Pin.Segments)
 	r.Users[2].Sign, r.Root = VerifyKey{}, VerifyKey{} // and fills these in
-	if got := r.Sign(root, before); !bytes.Equal(got, v.Second) {
+	r.Users[0].Listing, r.Users[1].Listing, r.Users[2].Listing = Signature{}, Signature{1}, Signature{2}
+	if got := sign(t, r, root, before); !bytes.Equal(got, v.Second) {
 		t.Error("epoch 2 encodes otherwise")
 	}
-	if got := r.Sign(root, nil); bytes.Equal(got, v.Second) || r.Succession != (Signature{}) {
+	if got := sign(t, r, root, nil); bytes.Equal(got, v.Second) || r.Succession != (Signature{}) {
 		t.Error("signing without a predecessor keeps the old succession")
 	}
 }
@@ -223,6 +233,9 @@ func TestEpochRecordRefusesWhatBreaksARule(t *testing.T) {
 		"user 22222222222222222222222222222222: read":  func(r *EpochRecord) { r.Users[2].Read[0] = 1 },
 		"user 22222222222222222222222222222222: write": func(r *EpochRecord) { r.Users[2].Write = Hash{} },
 		"write grant and permission":                   func(r *EpochRecord) { r.Users[1].Write[0] = 1 },
+		"user root: listing and permission":            func(r *EpochRecord) { r.Users[0].Listing = r.Users[2].Listing },
+		"user 11111111111111111111111111111111: list":  func(r *EpochRecord) { r.Users[1].Listing = r.Users[2].Listing },
+		"user 22222222222222222222222222222222: list":  func(r *EpochRecord) { r.Users[2].Listing = Signature{} },
 		"signing key without permission":               func(r *EpochRecord) { r.Users[1].Sign = r.Users[2].Sign },
 		"signing key is of small order":                func(r *EpochRecord) { r.Users[2].Sign = identity },
 		"key is of small order":                        func(r *EpochRecord) { r.Users[2].Sign = VerifyKey{} },
@@ -256,13 +269,15 @@ func TestCheckRefusesWhatCannotBeEncoded(t *testing.T) {
 	root, _ := epochKeys(t)
 	r := decodeEpoch(t, v.Second)
 	r.Reader = nil
-	mustPanic(t, func() { r.Sign(root, nil) })
+	if b, err := r.Sign(root, nil); err == nil || b != nil {
+		t.Errorf("%d bytes signed, %v", len(b), err)
+	}
 }
 
 func TestLargestEpochRecordDecodes(t *testing.T) {
 	root, _ := epochKeys(t)
 	r := decodeEpoch(t, load[epochVectors](t, "epoch.json").Second)
-	user := r.Users[1]
+	user := r.Users[2] // has a listing
 	for i := range MaxUsers - 1 {
 		binary.BigEndian.PutUint32(user.User[:], uint32(i+1))
 		r.Users = append(r.Users[:i+1], user)
@@ -272,7 +287,7 @@ func TestLargestEpochRecordDecodes(t *testing.T) {
 		binary.BigEndian.PutUint32(r.Pin.Segments[i].ID[:], uint32(i))
 	}
 	r.Name = strings.Repeat("n", MaxName)
-	b := r.Sign(root, nil)
+	b := sign(t, r, root, nil)
 	if len(b) > maxEpochRecord {
 		t.Fatalf("%d bytes", len(b))
 	}
@@ -314,6 +329,11 @@ func TestCountsInAnEpochRecordAllocateNothingUnchecked(t *testing.T) {
 // it, too.
 func FuzzDecodeEpochRecord(f *testing.F) {
 	v := load[epochVectors](f, "epoch.json")
+	root, _ := epochKeys(f)
+	unlisted, misplaced := decodeEpoch(f, v.Second), decodeEpoch(f, v.Second)
+	unlisted.Users[2].Listing, misplaced.Users[1].Listing = Signature{}, Signature{1}
+	f.Add(forge(unlisted, root))
+	f.Add(forge(misplaced, root))
 	for _, b := range [][]byte{v.First, v.Second} {
 		f.Add([]byte(b))
 		f.Add([]byte(b[:len(b)/2]))

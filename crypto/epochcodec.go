@@ -55,12 +55,13 @@ func (u *EpochUser) append(e *codec.Encoder) {
 	e.Raw(u.KEM)
 	e.Raw(u.Read[:])
 	e.Raw(u.Write[:])
+	e.Raw(u.Listing[:])
 }
 
 // Encoded sizes, in bytes.
 const (
 	pinnedSegmentSize = 16 + 32
-	epochUserSize     = 16 + 1 + 32 + ReaderPublicSize + 32 + 32
+	epochUserSize     = 16 + 1 + 32 + ReaderPublicSize + 32 + 32 + 64
 	mapLinkSize       = KeySize + Overhead
 )
 
@@ -132,4 +133,5 @@ func (u *EpochUser) decode(d *codec.Decoder) {
 	u.KEM = bytes.Clone(d.Raw(ReaderPublicSize))
 	d.Copy(u.Read[:])
 	d.Copy(u.Write[:])
+	d.Copy(u.Listing[:])
 }

@@ -22,8 +22,13 @@ const (
 //   - segments stand in ascending order of their ids, none twice;
 //   - users stand in ascending order of their ids, none twice; the first is
 //     root, which has both permissions and signs with Root;
-//   - a key or a hash stands where the permission asks for it and nowhere else;
+//   - a key, a hash or a listing stands where the permission asks for it and
+//     nowhere else;
 //   - no key is of small order (see [VerifyKey.Weak]).
+//
+// That a listing is there is all that is checked of it. It is root's word
+// inside a record that root has signed, and only who gives it away, or gets it
+// without the record, has to verify it.
 func (r *EpochRecord) Check() error {
 	switch {
 	case len(r.Name) > MaxName:
@@ -101,6 +106,8 @@ func (u *EpochUser) check() error {
 		return errors.New("read grant and permission differ")
 	case granted == (u.Write == Hash{}):
 		return errors.New("write grant and permission differ")
+	case granted == (u.Listing == Signature{}):
+		return errors.New("listing and permission differ")
 	case write && u.Sign.Weak():
 		return errors.New("signing key is of small order")
 	case !write && u.Sign != VerifyKey{}:

@@ -26,7 +26,8 @@ func epochFields(r *EpochRecord) []golden.Field {
 		p := fmt.Sprintf("user %d: ", i)
 		f = append(f, golden.Field{Name: p + "id", Size: 16}, golden.Field{Name: p + "permissions", Size: 1},
 			golden.Field{Name: p + "signing key", Size: 32}, golden.Field{Name: p + "KEM key", Size: ReaderPublicSize},
-			golden.Field{Name: p + "hash of read grant", Size: 32}, golden.Field{Name: p + "hash of write grant", Size: 32})
+			golden.Field{Name: p + "hash of read grant", Size: 32}, golden.Field{Name: p + "hash of write grant", Size: 32},
+			golden.Field{Name: p + "listing", Size: 64})
 	}
 	return append(f, golden.Field{Name: "succession", Size: 64}, golden.Field{Name: "signature", Size: 64})
 }
@@ -35,8 +36,8 @@ func TestEpochPageShowsTheBytes(t *testing.T) {
 	v := load[epochVectors](t, "epoch.json")
 	root, before := epochKeys(t)
 	first, second := decodeEpoch(t, v.First), decodeEpoch(t, v.Second)
-	golden.Check(t, "epoch.md", "first", first.Sign(before, nil), epochFields(first))
-	golden.Check(t, "epoch.md", "second", second.Sign(root, before), epochFields(second))
+	golden.Check(t, "epoch.md", "first", sign(t, first, before, nil), epochFields(first))
+	golden.Check(t, "epoch.md", "second", sign(t, second, root, before), epochFields(second))
 }
 
 func TestGrantPageShowsTheBytes(t *testing.T) {

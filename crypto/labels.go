@@ -27,4 +27,10 @@ const (
 	DomainSuccession Domain = "application/vnd.oubliette.succession.v1"
 	// DomainGone: root states that it has deleted an index.
 	DomainGone Domain = "application/vnd.oubliette.index-gone.v1"
+	// DomainListing: root says, apart from its epoch record, which key is a
+	// writer's. These three are read outside of the store, too: each is the
+	// payload type of a DSSE envelope and its payload is JSON.
+	DomainListing     Domain = "application/vnd.oubliette.listing.v1+json"
+	DomainReceipt     Domain = "application/vnd.oubliette.receipt.v1+json"
+	DomainCertificate Domain = "application/vnd.oubliette.certificate.v1+json"
 )

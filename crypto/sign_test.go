@@ -6,7 +6,10 @@ import (
 	"testing"
 )
 
-var domains = []Domain{DomainEpoch, DomainGroup, DomainManifest, DomainFooter, DomainOutcome, DomainSuccession, DomainGone}
+var domains = []Domain{
+	DomainEpoch, DomainGroup, DomainManifest, DomainFooter, DomainOutcome, DomainSuccession, DomainGone,
+	DomainListing, DomainReceipt, DomainCertificate,
+}
 
 func TestPAEGivesTheExamplesOfDSSE(t *testing.T) {
 	v := load[struct {

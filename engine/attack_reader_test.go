@@ -238,7 +238,7 @@ func (th *thief) crown(epoch uint64) {
 	m.Epoch = epoch
 	m.Version++
 	changes[string(meta.ManifestKey(th.index))] = m.Sign(root)
-	changes[string(meta.EpochKey(th.index, epoch))] = r.Sign(root, nil)
+	changes[string(meta.EpochKey(th.index, epoch))] = got(r.Sign(root, nil))(th.TB)
 	putRecords(th.TB, th.mem, changes)
 }
 
@@ -317,7 +317,7 @@ func TestAReaderCannotForgeTheRecordOfAnEpochBefore(t *testing.T) {
 			r, root := *th.record, crypto.NewSigner(engine.UserID{}, crypto.NewSecret())
 			r.Epoch -= before
 			r.Users, r.Pin.Segments = slices.Clone(r.Users), slices.Clone(r.Pin.Segments)
-			putRecords(t, mem, map[string][]byte{string(meta.EpochKey(th.index, r.Epoch)): r.Sign(root, root)})
+			putRecords(t, mem, map[string][]byte{string(meta.EpochKey(th.index, r.Epoch)): got(r.Sign(root, root))(t)})
 		}, `epoch record of index "a"`)
 	}
 }

@@ -117,14 +117,13 @@ func (db *DB) newIndex(name string, key Key, cfg IndexConfig) (_ *catalogued, ra
 			KEM: p.Public().Bytes(), Read: crypto.Sum(grant),
 		}},
 	}
-	record.Root = signer.Public()
-	if err := record.Check(); err != nil {
+	raw, err = record.Sign(signer, nil)
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	manifest := &compaction.Manifest{Index: id, Epoch: 1, Version: 1, Dimension: uint32(cfg.Dimension)}
 	batch := db.meta.NewBatch()
 	batch.Set(meta.CatalogueKey(name), id[:])
-	raw = record.Sign(signer, nil)
 	batch.Set(meta.EpochKey(id, 1), raw)
 	batch.Set(meta.GrantKey(id, 1, crypto.UserID{}, byte(crypto.GrantRead)), grant)
 	batch.Set(meta.ManifestKey(id), manifest.Sign(signer))

@@ -36,12 +36,10 @@ func (n *newEpoch) write(batch *meta.Batch, keys crypto.Grant, reader crypto.Rea
 	if n.next != n.root.signer {
 		predecessor = n.root.signer
 	}
-	record.Users[0].Sign = record.Root
-	slices.SortFunc(record.Users, func(a, b crypto.EpochUser) int { return bytes.Compare(a.User[:], b.User[:]) })
-	if err := record.Check(); err != nil {
+	b, err := record.Sign(n.next, predecessor)
+	if err != nil {
 		return nil, fmt.Errorf("index %q: %w: %w", n.cat.name, ErrInvalid, err)
 	}
-	b := record.Sign(n.next, predecessor)
 	next.sum = crypto.Sum(b)
 	batch.Set(meta.EpochKey(n.cat.id, record.Epoch), b)
 	batch.Set(meta.ManifestKey(n.cat.id), raw)

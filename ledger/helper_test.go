@@ -118,7 +118,8 @@ func (w *world) record(root *crypto.Signer) (*crypto.EpochRecord, []byte) {
 			predecessor = w.root
 		}
 	}
-	raw := r.Sign(root, predecessor)
+	raw, err := r.Sign(root, predecessor)
+	must(w.t, err)
 	return r, raw
 }
 

@@ -160,8 +160,9 @@ func TestAnotherContinuationIsAFork(t *testing.T) {
 				w.epoch(w.root) // signed anew, with nothing in it that differs
 				r := *w.records[1]
 				r.Dimension = 7
-				raw := r.Sign(w.root, nil)
-				_, err := w.compare(l, State{At: states[4].At, Record: &r, Sum: crypto.Sum(raw)})
+				raw, err := r.Sign(w.root, nil)
+				must(t, err)
+				_, err = w.compare(l, State{At: states[4].At, Record: &r, Sum: crypto.Sum(raw)})
 				wantKind(t, name, err, ErrFork)
 				return
 			}
@@ -261,9 +262,10 @@ func TestRootHandsOver(t *testing.T) {
 	before := slices.Clone(*l)
 	usurper := crypto.NewSigner(crypto.UserID{}, seed(t, 120))
 	r, _ := w.record(usurper)
-	raw := r.Sign(usurper, nil)
+	raw, err := r.Sign(usurper, nil)
+	must(t, err)
 	bad := append(slices.Clone(before), EpochEntry(raw))
-	_, err := Read(bad.Entries(), Options{})
+	_, err = Read(bad.Entries(), Options{})
 	wantKind(t, "a root to whom nobody handed over", err, ErrAltered)
 	w.epoch(next)
 	w.do(wal.KindExpiry, next, "seven")

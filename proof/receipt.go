@@ -1,0 +1,68 @@
+package proof
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"time"
+
+	"oubliette/crypto"
+	"oubliette/tombstone"
+)
+
+// Receipt is what the signer of a delete says of it.
+type Receipt struct {
+	Author
+	Time     time.Time        // when it was made, by the signer's clock
+	Session  crypto.SessionID // the run of the log
+	Sequence uint64           // the delete's sequence number in the index
+	Group    uint64           // number of the log's group with the delete in it
+	Head     crypto.Hash      // of the log's chain behind that group
+	Count    uint64           // distinct ids, known to the index or not
+	Salt     [32]byte
+	Digest   crypto.Hash // tombstone.Digest of Salt and the ids' tokens
+}
+
+func (r *Receipt) fields(c *coder) {
+	c.object("", func() {
+		c.constant("type", "receipt")
+		c.version()
+		r.head(c)
+		c.time("time", &r.Time)
+		c.hex("session", r.Session[:])
+		c.number("sequence", &r.Sequence)
+		c.number("group", &r.Group)
+		c.hex("head", r.Head[:])
+		c.number("count", &r.Count)
+		c.hex("salt", r.Salt[:])
+		c.hex("digest", r.Digest[:])
+		r.tail(c)
+	})
+	switch {
+	case r.Sequence == 0:
+		c.fail("sequence", "0, they count from 1")
+	case r.Group == 0:
+		c.fail("group", "0, they count from 1")
+	case r.Count == 0 || r.Count > tombstone.MaxTokens:
+		c.fail("count", "%d, not from 1 to %d", r.Count, tombstone.MaxTokens)
+	}
+}
+
+// Covers answers nil when the receipt is of exactly these ids, in whatever order
+// and however often each stands there, and ErrOtherIDs when it is not. It takes
+// the index's id key, which makes the tokens: to who has not got it, a receipt
+// says nothing of ids.
+func (r *Receipt) Covers(t *crypto.Tokenizer, ids []string) error {
+	tokens := tombstone.Sort(t.Tokens(ids))
+	digest := tombstone.Digest(r.Salt, tokens)
+	if subtle.ConstantTimeCompare(digest[:], r.Digest[:]) != 1 || uint64(len(tokens)) != r.Count {
+		return fmt.Errorf("%d distinct ids, a receipt of %d: %w", len(tokens), r.Count, ErrOtherIDs)
+	}
+	return nil
+}
+
+// Reference is how a certificate names the receipt.
+func (r *Receipt) Reference() Reference {
+	c := writing()
+	r.fields(c)
+	return Reference{Sequence: r.Sequence, Head: r.Head, Receipt: crypto.Sum(c.out)}
+}
