@@ -112,6 +112,14 @@ func TestStoreAheadOfItsLedgerIsCut(t *testing.T) {
 	if err != nil || !c.LacksEpoch || len(c.Missing) != 0 || c.Same() {
 		t.Errorf("without the newest epoch: %+v, %v", c, err)
 	}
+	begun := (*l)[:1]
+	c, err = w.compare(&begun, states[0])
+	if err != nil || !c.LacksEpoch || len(c.Missing) != 0 || c.Same() {
+		t.Errorf("with a begin alone: %+v, %v", c, err)
+	}
+	renamed := list{(&Begin{Index: w.index, Name: "numbers"}).Entry()}
+	_, err = w.compare(&renamed, states[0])
+	wantKind(t, "begun under another name", err, ErrFork)
 	w.epoch(w.root)
 	_, err = w.compare(&short, State{At: states[4].At, Record: w.records[2], Sum: crypto.Sum(w.raw[2])})
 	wantKind(t, "without the two newest epochs", err, ErrCut)
