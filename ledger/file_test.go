@@ -455,6 +455,14 @@ func TestDamageIsNotTakenForATornEnd(t *testing.T) {
 			check(fmt.Sprintf("%d zeros at %d", n, at), b)
 		}
 	}
+	for _, at := range []int64{last + 4, last + frameHead, last + 700, int64(len(raw)) - 9} {
+		b := bytes.Clone(raw)
+		b[at] ^= 4
+		check(fmt.Sprintf("byte %d of the last frame", at-last), b)
+	}
+	behind := append(bytes.Clone(raw), 0, 0, 9, 9)
+	clear(behind[last+2000 : last+3500]) // as after a cut off append, behind which nothing may stand
+	check("more behind the last frame", behind)
 	for at := int64(headerSize); at < last; {
 		n := int64(raw[at]) | int64(raw[at+1])<<8
 		for _, flip := range []byte{1, 2} { // the length leads beyond the end
@@ -644,6 +652,29 @@ func tornOnce(t *testing.T, entries [][]byte, acked int, raw []byte, whole int) 
 		if !fired || t.Failed() {
 			return
 		}
+	}
+}
+
+// TestWhatWasCutOffIsGoneBeforeAnythingIsAppended: were the zeros not synced, a
+// crash in the next append could leave a part of both.
+func TestWhatWasCutOffIsGoneBeforeAnythingIsAppended(t *testing.T) {
+	fs := vfs.NewMem()
+	f := openFile(t, fs)
+	appendAll(t, f, made(11))
+	must(t, f.Close())
+	raw := readBytes(t, fs, path)
+	writeBytes(t, fs, path, raw[:len(raw)-3000])
+	var ops []string
+	f, err := OpenFile(failfs.New(fs, func(_ int, op, at string) failfs.Verdict {
+		if at == path {
+			ops = append(ops, op)
+		}
+		return failfs.Pass
+	}), path, store)
+	must(t, err)
+	must(t, f.Close())
+	if want := []string{"open", "stat", "write", "sync", "close"}; !slices.Equal(ops, want) {
+		t.Errorf("%v, want %v", ops, want)
 	}
 }
 
