@@ -15,8 +15,9 @@ type Comparison struct {
 	// Epochs are records behind the store's newest one, in order, each
 	// succeeding the one before: the store is from before a change of epoch.
 	Epochs []*crypto.EpochRecord
-	// LacksEpoch: the store has the next epoch, and its record is to be appended
-	// to the ledger. A crash in a change of epoch leaves that.
+	// LacksEpoch: the store has the next epoch, or the first one behind a begin,
+	// and its record is to be appended to the ledger. A crash in a change of
+	// epoch leaves that, or one behind a begin.
 	LacksEpoch bool
 	// Gone: root has deleted the index, and a crash, or an older store, has it
 	// still.
@@ -83,8 +84,10 @@ func (x *Index) compareLog() *Error {
 func (x *Index) compareEpoch() *Error {
 	r := x.store.Record
 	switch {
-	case x.record == nil:
-		return wrong(ErrCut, "the ledger has no epoch record")
+	case x.record == nil && r.Name != x.Begin.Name:
+		return wrong(ErrFork, "the store calls the index %q, the ledger %q", r.Name, x.Begin.Name)
+	case x.record == nil: // it has just begun, and has no groups
+		return nil
 	case r.Epoch < x.first:
 		return wrong(ErrCut, "the store is of epoch %d, the ledger begins with epoch %d", r.Epoch, x.first)
 	case r.Epoch <= x.Epoch: // its record was compared when it came

@@ -23,10 +23,11 @@
 //     has indexes. A crash behind it leaves a ledger that knows an index that is
 //     not there, which is nothing to hide deletes from. An index that the ledger
 //     does not know is never one that a crash has left.
-//   - epoch: behind begin; and behind the commit of a new epoch, before anything
-//     is written in it. A crash between leaves a ledger that lacks the store's
-//     newest record ([Comparison.LacksEpoch]), which is then appended. It is not
-//     written before the commit, since a change of epoch that is tried again
+//   - epoch: the newest one behind begin, also before the index is made; a later
+//     one behind its commit to the store, before anything is written in it. A
+//     crash between leaves a ledger that lacks the store's newest record
+//     ([Comparison.LacksEpoch]), which is then appended. A later one is not
+//     written before its commit, since a change of epoch that is tried again
 //     makes another record of the same number.
 //   - group: before the group is committed to the store (wal.Config.Ledger).
 //   - gone: before the index is dropped from the store. A crash between leaves

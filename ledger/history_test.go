@@ -112,6 +112,14 @@ func TestStoreAheadOfItsLedgerIsCut(t *testing.T) {
 	if err != nil || !c.LacksEpoch || len(c.Missing) != 0 || c.Same() {
 		t.Errorf("without the newest epoch: %+v, %v", c, err)
 	}
+	begun := (*l)[:1]
+	c, err = w.compare(&begun, states[0])
+	if err != nil || !c.LacksEpoch || len(c.Missing) != 0 || c.Same() {
+		t.Errorf("with a begin alone: %+v, %v", c, err)
+	}
+	renamed := list{(&Begin{Index: w.index, Name: "numbers"}).Entry()}
+	_, err = w.compare(&renamed, states[0])
+	wantKind(t, "begun under another name", err, ErrFork)
 	w.epoch(w.root)
 	_, err = w.compare(&short, State{At: states[4].At, Record: w.records[2], Sum: crypto.Sum(w.raw[2])})
 	wantKind(t, "without the two newest epochs", err, ErrCut)
@@ -383,6 +391,180 @@ func TestForgedDeletesAreNotMissingOnes(t *testing.T) {
 		_, err := w.compareIn(l, state, full)
 		wantKind(t, "a forged delete", err, ErrAltered)
 	}
+}
+
+// TestWriterWhoDoesNotKeepToTheChainIsRefused: groups signed well, which go on
+// from where the log did not end.
+func TestWriterWhoDoesNotKeepToTheChainIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(w *world)
+		kind  error
+	}{
+		"a gap in the sequence numbers": {func(w *world) { w.at.Seq += 5 }, ErrAltered},
+		"sequence numbers again":        {func(w *world) { w.at.Seq -= 3; w.at.Group++ }, ErrAltered},
+		"group numbers again":           {func(w *world) { w.at.Group--; w.at.LastDelete.Group = 3 }, ErrFork},
+		"behind a group that is not there": {func(w *world) {
+			w.at.Group, w.at.Head = 8, crypto.Hash{1}
+			w.at.LastDelete = wal.Mark{Group: 8, Hash: w.at.Head}
+		}, ErrCut},
+	} {
+		w, l, _ := told(t)
+		state := w.state()
+		c.spoil(w)
+		w.session()
+		w.delete("seven")
+		_, err := w.compare(l, state)
+		wantKind(t, name, err, c.kind)
+	}
+	for name, spoil := range map[string]func(w *world){
+		"a number from before the epoch":          func(w *world) { w.at.Group-- },
+		"a sequence number from before the epoch": func(w *world) { w.at.Seq-- },
+		"behind another end of the epoch before":  func(w *world) { w.at.Head[0]++ },
+		"behind the end of the epoch before":      nil,
+	} {
+		l := new(list)
+		w := newWorld(t, l)
+		w.delete("one")
+		w.upsert("two")
+		w.upsert("three")
+		w.epoch(w.root)
+		state := w.state()
+		if spoil != nil {
+			spoil(w)
+		}
+		w.session()
+		w.delete("four")
+		_, err := w.compare(l, state)
+		if spoil == nil {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		wantKind(t, name, err, ErrAltered)
+	}
+	l := new(list)
+	w := bare(t, l)
+	w.at = wal.Position{Group: 2, Seq: 2, Head: crypto.Hash{2}}
+	w.append((&Begin{Index: w.index, Name: "letters", At: w.at}).Entry())
+	w.records, w.raw = nil, nil
+	at := w.at
+	w.at = wal.Position{}
+	w.epoch(w.root)
+	w.at = at
+	state := w.state()
+	w.at.Head[0]++
+	w.session()
+	w.delete("three")
+	_, err := w.compare(l, state)
+	wantKind(t, "behind another group than that with which the ledger begins", err, ErrAltered)
+}
+
+// TestRecordsThatDoNotGoOnFromOneAnotherAreRefused: signed by root, and behind
+// another record or another log than the ledger's.
+func TestRecordsThatDoNotGoOnFromOneAnotherAreRefused(t *testing.T) {
+	for name, spoil := range map[string]func(r *crypto.EpochRecord){
+		"behind another record":       func(r *crypto.EpochRecord) { r.Previous[0]++ },
+		"behind an earlier group":     func(r *crypto.EpochRecord) { r.Pin.Group-- },
+		"behind an earlier number":    func(r *crypto.EpochRecord) { r.Pin.Seq-- },
+		"behind a group of that kind": func(r *crypto.EpochRecord) { r.Pin.Head[0]++ },
+		"of the same number":          func(r *crypto.EpochRecord) { r.Epoch-- },
+		"as it should be":             nil,
+	} {
+		w, l, _ := told(t)
+		state := w.state()
+		r, raw := w.record(w.root)
+		if spoil != nil {
+			spoil(r)
+			var err error
+			if raw, err = r.Sign(w.root, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := ErrFork
+		if spoil == nil {
+			want = nil
+		}
+		in := append(slices.Clone(*l), EpochEntry(raw))
+		_, err := w.compare(&in, state)
+		wantKind(t, name, err, want)
+		if r.Epoch != 3 {
+			continue
+		}
+		// The same where the store has it, and the ledger does not.
+		_, err = w.compare(l, State{At: state.At, Record: r, Sum: crypto.Sum(raw)})
+		wantKind(t, name+", in the store", err, want)
+	}
+}
+
+// TestForkIsTold where the ledger and the store have no group of one number: by
+// the store's delete that the ledger passes over, and by numbers alone.
+func TestForkIsTold(t *testing.T) {
+	l := new(list)
+	w := newWorld(t, l)
+	w.delete("one")
+	then := w.state()
+	w.upsert("two")
+	w.upsert("three")
+	w.upsert("four")
+	w.delete("five")
+	w.ledger, w.at = new(list), then.At
+	w.session()
+	w.delete("not two")
+	_, err := w.compare(l, w.state())
+	wantKind(t, "a delete that the ledger passes over", err, ErrFork)
+	for name, at := range map[string]wal.Position{
+		"as many groups, fewer records": {Group: 5, Seq: 3},
+		"fewer groups, as many records": {Group: 3, Seq: 5},
+	} {
+		s := then
+		at.Head, at.LastDelete = crypto.Hash{1}, then.At.LastDelete
+		s.At = at
+		_, err := w.compare(l, s)
+		wantKind(t, name, err, ErrFork)
+	}
+	s := then
+	s.At.Group, s.At.Seq, s.At.Head = 3, 3, crypto.Hash{1}
+	if c, err := w.compare(l, s); err != nil || len(c.Missing) != 1 {
+		t.Errorf("a store that may have gone the same way: %+v, %v", c, err)
+	}
+}
+
+// TestForgeryIsNoFork: who cannot sign does not make one.
+func TestForgeryIsNoFork(t *testing.T) {
+	w, l, states := told(t)
+	state, e := w.state(), *l
+	forge := func(at wal.Position) []byte {
+		f := *w
+		f.ledger, f.at = new(list), at
+		f.alice = crypto.NewSigner(w.alice.User(), seed(t, 77))
+		f.session()
+		f.delete("forged")
+		return (*f.ledger.(*list))[0]
+	}
+	for name, entries := range map[string]list{
+		"in place of the store's last": append(slices.Clone(e[:6]), forge(states[6].At)),
+		"between two":                  append(slices.Clone(e[:6]), forge(states[5].At), e[6]),
+	} {
+		_, err := w.compare(&entries, state)
+		wantKind(t, name, err, ErrAltered)
+	}
+}
+
+func TestStoreOfAnEpochFromBeforeTheLedgerIsCut(t *testing.T) {
+	l := new(list)
+	w := bare(t, new(list))
+	w.epoch(w.root)
+	before := w.state()
+	w.epoch(w.root)
+	w.ledger = l
+	w.append((&Begin{Index: w.index, Name: "letters", At: w.at}).Entry())
+	w.append(EpochEntry(w.raw[1]))
+	if c, err := w.compare(l, w.state()); err != nil || !c.Same() {
+		t.Errorf("as it is: %+v, %v", c, err)
+	}
+	_, err := w.compare(l, before)
+	wantKind(t, "of the epoch before", err, ErrCut)
 }
 
 func FuzzDecodeEntry(f *testing.F) {

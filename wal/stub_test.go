@@ -183,8 +183,34 @@ func TestGroupWithoutADeleteHasNoLedgerForm(t *testing.T) {
 	if len(n.groups) != 0 {
 		t.Fatalf("a group that deletes nothing went to the ledger")
 	}
-	if _, err := DecodeStubbed(w.group(1)); err == nil {
-		t.Error("a group that deletes nothing is taken")
+	f := w.forger()
+	for name, spoil := range map[string]func(*header, []Record){"a delete": nil, "an upsert": kinds(KindUpsert)} {
+		h, records := f.header(), []Record{{Kind: KindTombstone, Seq: 1, Payload: []byte("one")}}
+		if spoil != nil {
+			spoil(nil, records)
+		}
+		var enc encoder
+		enc.group(f.session, h, records, []*crypto.Signer{w.root})
+		if _, err := DecodeStubbed(enc.stubbed(records)); (err == nil) != (spoil == nil) {
+			t.Errorf("%s alone: %v", name, err)
+		}
+	}
+}
+
+// header is that of the forger's next group, of one record.
+func (f *forger) header() *header {
+	return &header{
+		Index: f.index, Session: f.session.id, Epoch: f.epoch, Group: f.at.Group + 1, FirstSeq: f.at.Seq + 1,
+		Count: 1, Previous: f.at.Head, LastDelete: f.at.LastDelete,
+	}
+}
+
+func TestHeaderWithTwoHashesOfOneGroupIsRefused(t *testing.T) {
+	w := newWorld(t, vfs.NewMem())
+	f := w.honest()[5]
+	b := f.group(func(h *header, _ []Record) { h.LastDelete.Hash[0]++ }, by{w.root, "eight"})
+	if _, err := decodeGroup(b, inLog); err == nil {
+		t.Error("taken")
 	}
 }
 
