@@ -10,6 +10,7 @@ import (
 
 	"oubliette/crypto"
 	"oubliette/internal/meta"
+	"oubliette/proof"
 )
 
 // keyring is what a caller's key has opened: the keys of one principal of one
@@ -23,6 +24,31 @@ type keyring struct {
 	mapKey crypto.Secret
 	reader crypto.ReaderKey // zero without PermRead
 	signer *crypto.Signer   // nil without PermWrite
+
+	once sync.Once // makes what follows
+	docs *proof.Signer
+	err  error // why there is none
+}
+
+// documents makes documents out in the name of the keyring's principal. record is
+// its epoch's.
+func (k *keyring) documents(record *crypto.EpochRecord) (*proof.Signer, error) {
+	k.once.Do(func() {
+		if k.signer == nil {
+			k.err = ErrPermission
+			return
+		}
+		k.docs, k.err = proof.NewSigner(k.signer, record)
+	})
+	return k.docs, k.err
+}
+
+// author is in whose name that is.
+func (k *keyring) author(record *crypto.EpochRecord) proof.Author {
+	if s, err := k.documents(record); err == nil {
+		return s.Author()
+	}
+	return proof.Author{Index: k.index, Epoch: k.epoch, User: k.user}
 }
 
 // access unwraps keys, and remembers what it has unwrapped: opening a grant
@@ -131,6 +157,14 @@ func (c *catalogued) rootRing(g crypto.Grant, signer *crypto.Signer) (*keyring, 
 		index: c.id, perm: crypto.PermRead | crypto.PermWrite, epoch: c.record.Epoch,
 		id: g.ID, mapKey: g.Map, reader: reader, signer: signer,
 	}, nil
+}
+
+// with is the keyring with somebody's reader key beside it.
+func (k *keyring) with(reader crypto.ReaderKey) *keyring {
+	return &keyring{
+		index: k.index, user: k.user, perm: k.perm, epoch: k.epoch,
+		id: k.id, mapKey: k.mapKey, reader: reader, signer: k.signer,
+	}
 }
 
 // wipe overwrites what can be; nobody uses the keyring any more.

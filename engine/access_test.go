@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"oubliette/engine"
+	"oubliette/proof"
 )
 
 // operation is a call of a handle.
@@ -46,7 +47,7 @@ func operations() []operation {
 		{"Count", false, func(ix *engine.Index, o ...engine.OpOption) error { _, err := ix.Count(ctx, o...); return err }},
 		{"Check", false, func(ix *engine.Index, o ...engine.OpOption) error { _, err := ix.Check(ctx, o...); return err }},
 		{"Status", false, func(ix *engine.Index, o ...engine.OpOption) error {
-			_, err := ix.Status(ctx, engine.Receipt{Index: ix.ID(), Seq: 1}, o...)
+			_, err := ix.Status(ctx, engine.Receipt{Author: proof.Author{Index: ix.ID()}, Seq: 1}, o...)
 			if errors.Is(err, engine.ErrCorrupt) {
 				err = nil // it was let in: there is no such delete
 			}

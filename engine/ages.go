@@ -107,7 +107,7 @@ func (s *state) agedLocked(seq, ids uint64) {
 func (s *state) setErased(upto uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.erased = upto
+	s.mu.erased, s.mu.erasedAt = upto, s.now()
 	oldest, late := s.mu.ages.erase(time.Now(), s.db.opts.PurgeWithin, upto)
 	s.mu.counts.OldestErased = max(s.mu.counts.OldestErased, oldest)
 	s.mu.counts.Late += late

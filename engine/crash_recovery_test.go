@@ -164,8 +164,9 @@ func TestSearchSeesWhatIsNotErased(t *testing.T) {
 	must(t, w.db.Close())
 }
 
-// TestComparisonSeesLostAcknowledgements swallows the log's syncs: a delete that
-// was acknowledged comes back, and the oracle has to say so.
+// TestComparisonSeesLostAcknowledgements swallows the log's syncs: an upsert that
+// was acknowledged is lost, and the oracle has to say so. A delete is not: the
+// ledger has it.
 func TestComparisonSeesLostAcknowledgements(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	swallow := &crashSwallow{}
@@ -181,8 +182,13 @@ func TestComparisonSeesLostAcknowledgements(t *testing.T) {
 	im := rec.take("none", "", crashStyle{}, 1)
 	rec.mu.Unlock()
 	v := &crashVerifier{keys: w.keys, notes: w.notes}
+	must(t, v.verify(im))
+	w.upsert("a", "lost")
+	rec.mu.Lock()
+	im = rec.take("none", "", crashStyle{}, 1)
+	rec.mu.Unlock()
 	if err := v.verify(im); err == nil {
-		t.Error("an acknowledged delete was lost, and the oracle does not see it")
+		t.Error("an acknowledged upsert was lost, and the oracle does not see it")
 	}
 	swallow.syncs.Store(false)
 	w.upsert("a", "two")

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"oubliette/crypto"
+	"oubliette/internal/fskind"
 	"oubliette/internal/meta"
 	"oubliette/segment"
 )
@@ -22,7 +23,8 @@ type DB struct {
 	meta   *meta.DB
 	access *access
 	blocks *segment.BlockCache
-	kept   kept // the ledger
+	kept   kept        // the ledger
+	disk   fskind.Kind // under the segment files
 
 	// adminMu: one change of the catalogue at a time.
 	adminMu sync.Mutex
@@ -112,6 +114,7 @@ func open(dir string, o *Options) (*DB, error) {
 	db.mu.unfinished = make(map[crypto.IndexID][]crypto.SegmentID)
 	db.mu.states = make(map[crypto.IndexID]*state)
 	db.kept = newKept()
+	db.disk = fskind.Of(o.FS, o.FS.PathJoin(dir, segmentsDir))
 	if err = db.check(); err == nil && !o.ReadOnly {
 		err = db.begin()
 	}

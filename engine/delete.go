@@ -34,8 +34,7 @@ func (ix *Index) Delete(ctx context.Context, ids []string, opts ...OpOption) (Re
 	sorted := tombstone.Sort(c.tokens.Tokens(ids))
 	payload := tombstone.AppendRecord(slices.Grow([]byte(nil), tombstone.RecordSize(len(sorted))), sorted)
 	e := &wal.Entry{Kind: wal.KindTombstone, Signer: c.ring.signer, Payload: payload, Value: sorted}
-	r := Receipt{Index: c.cat.id, Session: c.log.Session(), Time: c.db.opts.Now(), User: c.ring.user}
-	r.digest(sorted)
+	r := c.receipt(sorted)
 	if err := c.log.Append(ctx, e); err != nil {
 		return Receipt{}, err
 	}

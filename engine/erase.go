@@ -113,6 +113,7 @@ func (m *maintenance) overwrite(id crypto.SegmentID, dead *compaction.Dead, end 
 	info.Bytes += n
 	s.mu.Lock()
 	s.mu.counts.BytesErased += n
+	s.mu.overwrittenIn[id] = true
 	s.mu.Unlock()
 	return nil
 }

@@ -22,6 +22,8 @@ var (
 	ErrLocked         = errors.New("store is open already")                                 // in another process, or in this one
 	ErrLedgerRequired = errors.New("the store keeps a ledger, which has to be given")       // Options.Ledger
 	ErrRolledBack     = errors.New("the index was put back to before a change of its keys") // as the ledger shows
+	ErrNotErased      = errors.New("not erased yet")                                        // Certify
+	ErrNotKnown       = errors.New("not known any more")                                    // of what Options.KeepStatus has passed
 	ErrForeign        = fault.ErrForeign                                                    // not a file of this store
 	ErrNewer          = fault.ErrNewer                                                      // a format that this build cannot read
 	ErrDamaged        = fault.ErrDamaged                                                    // a checksum, hash, seal or signature does not fit

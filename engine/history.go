@@ -79,10 +79,17 @@ func (s *state) outcome(value []byte) (*compaction.Outcome, error) {
 
 // rewritten tells whether all of the segments have gone, and since when.
 func (s *state) rewritten(segments []crypto.SegmentID, out *Erasure) error {
+	slices.SortFunc(segments, func(a, b crypto.SegmentID) int { return slices.Compare(a[:], b[:]) })
+	segments = slices.Compact(segments)
+	out.segments = len(segments)
 	s.installMu.Lock()
-	live := slices.ContainsFunc(segments, func(id crypto.SegmentID) bool { return s.manifest.Segment(id) != nil })
+	for _, id := range segments {
+		if s.manifest.Segment(id) == nil {
+			out.unlinked++
+		}
+	}
 	s.installMu.Unlock()
-	if live {
+	if out.unlinked < out.segments {
 		return nil
 	}
 	out.Rewritten, out.RewrittenAt = true, out.ErasedAt

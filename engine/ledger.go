@@ -282,10 +282,22 @@ func (db *DB) tell(c *catalogued, entry []byte) error {
 	if err := db.meta.Err(); err != nil {
 		return err
 	}
-	if err := db.kept.sink.Append(entry); err != nil {
-		return fmt.Errorf("ledger: index %q: %w", c.name, err)
+	if err := db.append(entry); err != nil {
+		return fmt.Errorf("index %q: %w", c.name, err)
 	}
 	return nil
+}
+
+// append appends to the ledger. After an error nobody knows whether the entry is
+// there: the database takes nothing more either, so that store and ledger do not go
+// different ways, until the store has been opened again, which compares them.
+func (db *DB) append(entry []byte) error {
+	err := db.kept.sink.Append(entry)
+	if err == nil {
+		return nil
+	}
+	db.meta.Fail(fmt.Errorf("ledger: %w", err))
+	return db.meta.Err()
 }
 
 // tellGroup is what the log gives each group to that deletes; nil without a
@@ -294,7 +306,7 @@ func (db *DB) tellGroup() func([]byte) error {
 	if db.kept.sink == nil {
 		return nil
 	}
-	return func(group []byte) error { return db.kept.sink.Append(ledger.GroupEntry(group)) }
+	return func(group []byte) error { return db.append(ledger.GroupEntry(group)) }
 }
 
 // close lets the ledger go.

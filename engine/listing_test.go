@@ -18,7 +18,7 @@ func TestWritersAreListedUnderRootsSignature(t *testing.T) {
 	for _, name := range []string{"writer", "both"} {
 		th := sg.thief(t, sg.fs(t), name)
 		s := got(proof.NewSigner(th.signer, th.record))(t)
-		r := &proof.Receipt{Time: time.Unix(1, 0), Sequence: 1, Group: 1, Count: 1}
+		r := &proof.Receipt{Time: time.Unix(1, 0), Seq: 1, Group: 1, Count: 1}
 		doc := got(s.Receipt(r))(t)
 		if back := got(proof.VerifyReceipt(doc, root.Public()))(t); back.User != th.user || back.Index != sg.index || back.Name != "a" {
 			t.Errorf("%s: %+v", name, back)

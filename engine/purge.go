@@ -20,6 +20,9 @@ import (
 // of what was deleted, which stand in the segment's sealed index, and who has kept
 // the old key opens nothing that is written from then on. It needs a reader's key
 // as well.
+//
+// The certificate counts what has been done since the index was unlocked; it is
+// signed by the caller.
 func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, error) {
 	need := crypto.PermWrite
 	rewrite := gather(opts).rewrite
@@ -37,19 +40,15 @@ func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, erro
 		}
 	}
 	var cert Certificate
-	err = c.work.do(ctx, func(context.Context) error {
+	err = c.work.do(ctx, func(context.Context) (err error) {
 		// A file that failed may hold what a failed call has written.
 		if err := errors.Join(c.work.purge(c.ring), c.work.moveFailed(c.ring), c.work.destroyDoomed()); err != nil {
 			return err
 		}
-		cert = c.certificate()
-		cert.Rewritten = rewrite
-		return nil
+		cert, err = c.certificate(rewrite)
+		return err
 	})
-	if err != nil {
-		return Certificate{}, err
-	}
-	return cert, nil
+	return cert, err
 }
 
 // rewriteTouched rewrites every segment in which something is dead now.
@@ -119,18 +118,6 @@ func (s *state) touched() map[crypto.SegmentID]bool {
 		}
 	}
 	return out
-}
-
-func (c *call) certificate() Certificate {
-	v := c.acquire()
-	defer v.release()
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return Certificate{
-		Index: c.cat.id, Through: c.mu.erased, Time: c.db.opts.Now(),
-		Rows: c.mu.counts.Died, Bytes: c.mu.counts.BytesErased,
-		Segments: len(v.open) + len(v.sealed), Unlinked: c.mu.counts.Unlinked,
-	}
 }
 
 // Compact purges, closes the open segment and rewrites every segment with dead

@@ -1,47 +1,82 @@
 package engine
 
 import (
+	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
 
 	"oubliette/crypto"
+	"oubliette/proof"
 	"oubliette/tombstone"
 )
 
-// Receipt says what a Delete covers. A call without ids has the zero Receipt.
-type Receipt struct {
-	Index   crypto.IndexID
-	Session crypto.SessionID // the run of the log
-	Seq     uint64           // the call's sequence number
-	Group   uint64           // of the log, that the call is in
-	Head    crypto.Hash      // of the log's chain, with the call in it
-	Time    time.Time
-	User    UserID
-	Count   int // distinct ids, known to the index or not
+// Receipt says what a Delete covers. A call without ids has the zero Receipt. It is
+// a value: [Index.SignReceipt] makes a document of it that others can check, and
+// [proof.VerifyReceipt] gives it back from one.
+type Receipt = proof.Receipt
 
-	// Digest is SHA-256 over Salt and the ids' sorted tokens: who holds the
-	// index key, the ids and the salt can check it; to others it says nothing
-	// of the ids.
-	Salt   [32]byte
-	Digest crypto.Hash
-}
-
-// Certificate says what has been erased when a Purge returns.
-type Certificate struct {
-	Index    crypto.IndexID
-	Through  uint64 // every delete up to this sequence number is off the disk
-	Time     time.Time
-	Rows     uint64 // rows found and erased since the state was loaded
-	Bytes    uint64 // of them, overwritten
-	Segments int    // live segments
-	Unlinked uint64 // segment files destroyed and removed since then
-	// Rewritten: the segments that held what was deleted have been rewritten, too.
-	Rewritten bool
-}
-
-// digest fills what the receipt says of the ids.
-func (r *Receipt) digest(sorted []crypto.Token) {
+// receipt is what is said of a delete of these tokens, before its place in the log
+// is known.
+func (c *call) receipt(sorted []crypto.Token) Receipt {
+	r := Receipt{
+		Author: c.ring.author(c.cat.record), Time: c.now(), Session: c.log.Session(), Count: len(sorted),
+	}
 	rand.Read(r.Salt[:]) // never fails: crypto/rand ends the process instead
-	r.Count = len(sorted)
 	r.Digest = tombstone.Digest(r.Salt, sorted)
+	return r
+}
+
+// now is the time of documents: in UTC, without the monotonic clock.
+func (s *state) now() time.Time { return s.db.opts.Now().UTC().Round(0) }
+
+// SignReceipt makes a document of a receipt: a DSSE envelope that anybody can check
+// who has root's public key ([Index.RootKey]), with [proof.Verify], "oubliette
+// verify" or any DSSE tool. docs/format/proof.md has its fields. The receipt has to
+// be one of this store, of a delete of the caller's (else ErrPermission); so it can
+// be signed at once, or later. A signature costs some 25 µs, which is why Delete
+// does not make one.
+func (ix *Index) SignReceipt(ctx context.Context, r Receipt, opts ...OpOption) ([]byte, error) {
+	c, err := ix.begin(ctx, opts, crypto.PermWrite)
+	if err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	if _, err := c.vouchFor(r); err != nil {
+		return nil, err
+	}
+	if r.User != c.ring.user {
+		return nil, fmt.Errorf("index %q: receipt of user %s: %w", c.cat.name, r.User, ErrPermission)
+	}
+	s, err := c.ring.documents(c.cat.record)
+	if err != nil {
+		return nil, fmt.Errorf("index %q: %w", c.cat.name, err)
+	}
+	return s.Receipt(&r)
+}
+
+// vouchFor is status for what is to be signed: what is not known is not vouched
+// for.
+func (c *call) vouchFor(r Receipt) (Erasure, error) {
+	if err := c.mine(r); err != nil {
+		return Erasure{}, err
+	}
+	st, err := c.status(r)
+	if err == nil && st.State == Unknown {
+		err = fmt.Errorf("index %q: delete %d: %w", c.cat.name, r.Seq, ErrNotKnown)
+	}
+	return st, err
+}
+
+// RootKey is root's public key, which checks every document of the index, of this
+// epoch and of those before it since the last RotateKey. It is held against the
+// caller's key: root derives it, a user has seen it. Who checks documents has to
+// get it from somebody with a key, not from the documents.
+func (ix *Index) RootKey(ctx context.Context, opts ...OpOption) (crypto.VerifyKey, error) {
+	c, err := ix.begin(ctx, opts, 0)
+	if err != nil {
+		return crypto.VerifyKey{}, err
+	}
+	defer c.leave()
+	return c.cat.record.Root, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"oubliette/engine"
+	"oubliette/proof"
 )
 
 // Purge WithRewrite leaves no segment that held something dead: its sealed data key,
@@ -42,7 +43,7 @@ func TestPurgeWithRewriteMovesWhatWasTouched(t *testing.T) {
 		delete(want, id)
 	}
 	cert := got(ix.Purge(ctx, engine.WithRewrite()))(t)
-	if !cert.Rewritten || cert.Unlinked != 2 {
+	if cert.State != proof.Rewritten || cert.Unlinked != 2 {
 		t.Errorf("certificate %+v", cert)
 	}
 	gone.wantGone(t, s.fs)

@@ -24,6 +24,8 @@ type state struct {
 	log    *wal.Log // nil when the store is open for reading only
 	work   *maintenance
 
+	since time.Time // when it was read: counts are from then on
+
 	loading sync.Mutex // held while the state is read from disk, or taken apart
 	loaded  bool
 	over    error // it is taken apart, or never to be read: why
@@ -72,6 +74,11 @@ type state struct {
 		waiting   chan struct{}      // closed and replaced when memory has been freed
 		doomed    []crypto.SegmentID // files that could not be destroyed yet
 
+		// Of certificates: when the newest was applied and overwritten, and in which
+		// segments.
+		appliedAt, erasedAt time.Time
+		overwrittenIn       map[crypto.SegmentID]bool
+
 		ended  error // what calls are answered from now on
 		counts Counts
 	}
@@ -91,7 +98,9 @@ type loggedGroup struct {
 
 func newState(db *DB, c *catalogued, ring *keyring) *state {
 	s := &state{db: db, cat: c, mapKey: ring.mapKey.Clone(), tokens: crypto.NewTokenizer(ring.id)}
+	s.since = s.now()
 	s.mu.waiting = make(chan struct{})
+	s.mu.overwrittenIn = make(map[crypto.SegmentID]bool)
 	s.idle = &idleness{ch: make(chan struct{})}
 	return s
 }
@@ -269,9 +278,7 @@ func (s *state) keys() *keyring {
 	defer s.mu.RUnlock()
 	k := s.mu.keys
 	if k != nil && k.reader.IsZero() && !s.mu.reader.IsZero() {
-		both := *k
-		both.reader = s.mu.reader
-		return &both
+		return k.with(s.mu.reader)
 	}
 	return k
 }

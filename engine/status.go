@@ -66,6 +66,8 @@ type Erasure struct {
 	// has been overwritten.
 	Rewritten   bool
 	RewrittenAt time.Time
+
+	segments, unlinked int // with rows of this delete or of one applied with it; that have gone
 }
 
 // Status tells how far the erasure of a delete has come. A receipt of another index
@@ -80,13 +82,19 @@ func (ix *Index) Status(ctx context.Context, r Receipt, opts ...OpOption) (Erasu
 		return Erasure{}, err
 	}
 	defer c.leave()
-	if r.Index != c.cat.id || r.Seq == 0 {
-		return Erasure{}, fmt.Errorf("receipt of delete %d of index %s, this one is %s: %w", r.Seq, r.Index, c.cat.id, ErrInvalid)
-	}
-	if err := c.db.meta.Err(); err != nil {
-		return Erasure{}, err // what is on the disk shows when the store has been opened again
+	if err := c.mine(r); err != nil {
+		return Erasure{}, err
 	}
 	return c.status(r)
+}
+
+// mine refuses receipts of other indexes, and to look for any while what is on the
+// disk is not known.
+func (s *state) mine(r Receipt) error {
+	if r.Index != s.cat.id || r.Seq == 0 {
+		return fmt.Errorf("receipt of delete %d of index %s, this one is %s: %w", r.Seq, r.Index, s.cat.id, ErrInvalid)
+	}
+	return s.db.meta.Err()
 }
 
 func (s *state) status(r Receipt) (Erasure, error) {

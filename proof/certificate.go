@@ -50,12 +50,12 @@ type Certificate struct {
 	FileSystem string // kind under the segment files, as the system calls it
 }
 
-// Reference names a receipt. Sequence and Head place the delete, and stay the
+// Reference names a receipt. Seq and Head place the delete, and stay the
 // same whoever makes the receipt out.
 type Reference struct {
-	Sequence uint64
-	Head     crypto.Hash
-	Receipt  crypto.Hash // SHA-256 of the receipt's body
+	Seq     uint64
+	Head    crypto.Hash
+	Receipt crypto.Hash // SHA-256 of the receipt's body
 }
 
 // Names tells whether r is among the receipts that the certificate names.
@@ -94,15 +94,15 @@ func (c *Certificate) references(x *coder) {
 		}
 		r := &c.Receipts[i]
 		x.object(name, func() {
-			x.number("sequence", &r.Sequence)
+			x.number("sequence", &r.Seq)
 			x.hex("head", r.Head[:])
 			x.hex("receipt", r.Receipt[:])
 		})
 		switch {
-		case r.Sequence == 0 || r.Sequence > c.Through:
-			x.fail(name+".sequence", "%d, not from 1 through %d", r.Sequence, c.Through)
-		case i > 0 && r.Sequence <= c.Receipts[i-1].Sequence:
-			x.fail(name+".sequence", "%d behind %d", r.Sequence, c.Receipts[i-1].Sequence)
+		case r.Seq == 0 || r.Seq > c.Through:
+			x.fail(name+".sequence", "%d, not from 1 through %d", r.Seq, c.Through)
+		case i > 0 && r.Seq <= c.Receipts[i-1].Seq:
+			x.fail(name+".sequence", "%d behind %d", r.Seq, c.Receipts[i-1].Seq)
 		}
 	})
 }

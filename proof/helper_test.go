@@ -167,7 +167,7 @@ func at(t testing.TB, s string) time.Time {
 // receipt and certificate are what the vectors say.
 func (w *world) receipt(t testing.TB) *Receipt {
 	r := &Receipt{
-		Time: at(t, "2026-03-01T09:30:00.25Z"), Sequence: 4712, Group: 18, Head: crypto.Sum([]byte("head of the log")),
+		Time: at(t, "2026-03-01T09:30:00.25Z"), Seq: 4712, Group: 18, Head: crypto.Sum([]byte("head of the log")),
 		Session: crypto.SessionID(unhex(t, "606162636465666768696a6b6c6d6e6f")), Count: 3,
 		Digest: crypto.Hash(unhex(t, "8a8369005242a412649e650e8998f5a37e18a53758a64c6bd001a335a3334384")),
 	}

@@ -12,39 +12,41 @@ import (
 // Receipt is what the signer of a delete says of it.
 type Receipt struct {
 	Author
-	Time     time.Time        // when it was made, by the signer's clock
-	Session  crypto.SessionID // the run of the log
-	Sequence uint64           // the delete's sequence number in the index
-	Group    uint64           // number of the log's group with the delete in it
-	Head     crypto.Hash      // of the log's chain behind that group
-	Count    uint64           // distinct ids, known to the index or not
-	Salt     [32]byte
-	Digest   crypto.Hash // tombstone.Digest of Salt and the ids' tokens
+	Time    time.Time        // when it was made, by the signer's clock
+	Session crypto.SessionID // the run of the log
+	Seq     uint64           // the delete's sequence number in the index
+	Group   uint64           // number of the log's group with the delete in it
+	Head    crypto.Hash      // of the log's chain behind that group
+	Count   int              // distinct ids, known to the index or not
+	Salt    [32]byte
+	Digest  crypto.Hash // tombstone.Digest of Salt and the ids' tokens
 }
 
 func (r *Receipt) fields(c *coder) {
+	n := uint64(r.Count)
 	c.object("", func() {
 		c.constant("type", "receipt")
 		c.version()
 		r.head(c)
 		c.time("time", &r.Time)
 		c.hex("session", r.Session[:])
-		c.number("sequence", &r.Sequence)
+		c.number("sequence", &r.Seq)
 		c.number("group", &r.Group)
 		c.hex("head", r.Head[:])
-		c.number("count", &r.Count)
+		c.number("count", &n)
 		c.hex("salt", r.Salt[:])
 		c.hex("digest", r.Digest[:])
 		r.tail(c)
 	})
 	switch {
-	case r.Sequence == 0:
+	case r.Seq == 0:
 		c.fail("sequence", "0, they count from 1")
 	case r.Group == 0:
 		c.fail("group", "0, they count from 1")
-	case r.Count == 0 || r.Count > tombstone.MaxTokens:
-		c.fail("count", "%d, not from 1 to %d", r.Count, tombstone.MaxTokens)
+	case n == 0 || n > tombstone.MaxTokens:
+		c.fail("count", "%d, not from 1 to %d", n, tombstone.MaxTokens)
 	}
+	r.Count = int(n) // a count that is refused is not used
 }
 
 // Covers answers nil when the receipt is of exactly these ids, in whatever order
@@ -54,7 +56,7 @@ func (r *Receipt) fields(c *coder) {
 func (r *Receipt) Covers(t *crypto.Tokenizer, ids []string) error {
 	tokens := tombstone.Sort(t.Tokens(ids))
 	digest := tombstone.Digest(r.Salt, tokens)
-	if subtle.ConstantTimeCompare(digest[:], r.Digest[:]) != 1 || uint64(len(tokens)) != r.Count {
+	if subtle.ConstantTimeCompare(digest[:], r.Digest[:]) != 1 || len(tokens) != r.Count {
 		return fmt.Errorf("%d distinct ids, a receipt of %d: %w", len(tokens), r.Count, ErrOtherIDs)
 	}
 	return nil
@@ -64,5 +66,5 @@ func (r *Receipt) Covers(t *crypto.Tokenizer, ids []string) error {
 func (r *Receipt) Reference() Reference {
 	c := writing()
 	r.fields(c)
-	return Reference{Sequence: r.Sequence, Head: r.Head, Receipt: crypto.Sum(c.out)}
+	return Reference{Seq: r.Seq, Head: r.Head, Receipt: crypto.Sum(c.out)}
 }

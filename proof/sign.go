@@ -33,6 +33,9 @@ func NewSigner(key *crypto.Signer, record *crypto.EpochRecord) (*Signer, error) 
 	return &Signer{key: key, author: a}, nil
 }
 
+// Author is in whose name it signs.
+func (s *Signer) Author() Author { return s.author }
+
 // Receipt fills in the author and signs. An error names the field that cannot be
 // signed as it is.
 func (s *Signer) Receipt(r *Receipt) ([]byte, error) {

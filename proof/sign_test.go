@@ -224,8 +224,8 @@ func TestWhatIsUnfitIsNotSigned(t *testing.T) {
 	w := newWorld(t)
 	s := w.signer(t, w.writer)
 	for want, change := range map[string]func(*Receipt){
-		"sequence: 0":                     func(r *Receipt) { r.Sequence = 0 },
-		"sequence: 9007199254740992, at ": func(r *Receipt) { r.Sequence = 1 << 53 },
+		"sequence: 0":                     func(r *Receipt) { r.Seq = 0 },
+		"sequence: 9007199254740992, at ": func(r *Receipt) { r.Seq = 1 << 53 },
 		"group: 0":                        func(r *Receipt) { r.Group = 0 },
 		"count: 0":                        func(r *Receipt) { r.Count = 0 },
 		"count: 1000001":                  func(r *Receipt) { r.Count = 1_000_001 },
@@ -247,9 +247,9 @@ func TestWhatIsUnfitIsNotSigned(t *testing.T) {
 		"file_system: \"\"":        func(c *Certificate) { c.FileSystem = "" },
 		"file_system: \"unknown ":  func(c *Certificate) { c.FileSystem = "unknown (1234)" },
 		"file_system: btrfs":       func(c *Certificate) { c.FileSystem = "btrfs" },
-		"receipts[0].sequence: 47": func(c *Certificate) { c.Receipts = []Reference{{Sequence: 4713}} },
+		"receipts[0].sequence: 47": func(c *Certificate) { c.Receipts = []Reference{{Seq: 4713}} },
 		"receipts[0].sequence: 0":  func(c *Certificate) { c.Receipts = []Reference{{}} },
-		"receipts[1].sequence: 5":  func(c *Certificate) { c.Receipts = []Reference{{Sequence: 5}, {Sequence: 5}} },
+		"receipts[1].sequence: 5":  func(c *Certificate) { c.Receipts = []Reference{{Seq: 5}, {Seq: 5}} },
 		"receipts: more than 100":  func(c *Certificate) { c.Receipts = make([]Reference, 101); number(c.Receipts) },
 	} {
 		c := w.certificate(t)
@@ -262,7 +262,7 @@ func TestWhatIsUnfitIsNotSigned(t *testing.T) {
 
 func number(refs []Reference) {
 	for i := range refs {
-		refs[i].Sequence = uint64(i + 1)
+		refs[i].Seq = uint64(i + 1)
 	}
 }
 
@@ -290,7 +290,7 @@ func TestTheLargestDocumentFits(t *testing.T) {
 	c := w.rewritten(t)
 	c.Receipts = make([]Reference, MaxReceipts)
 	for i := range c.Receipts {
-		c.Receipts[i] = Reference{Sequence: maxNumber - MaxReceipts + uint64(i)}
+		c.Receipts[i] = Reference{Seq: maxNumber - MaxReceipts + uint64(i)}
 	}
 	c.Through, c.Rows, c.Bytes, c.Segments, c.Unlinked = maxNumber, maxNumber, maxNumber, maxNumber, maxNumber
 	c.FileSystem = strings.Repeat("x", 32) + " (0xffffffffffffffff)"

@@ -59,7 +59,7 @@ func TestRootsKeyIsTheOneInTheFile(t *testing.T) {
 func TestTheOtherKindIsRefused(t *testing.T) {
 	w := newWorld(t)
 	root := w.root.Public()
-	if r, err := VerifyReceipt(document(t, "receipt-user"), root); err != nil || r.Sequence != 4712 {
+	if r, err := VerifyReceipt(document(t, "receipt-user"), root); err != nil || r.Seq != 4712 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if c, err := VerifyCertificate(document(t, "certificate-user"), root); err != nil || c.Through != 4712 {
@@ -80,7 +80,7 @@ func TestCertificateNamesTheReceipt(t *testing.T) {
 	byRoot := verified(t, document(t, "receipt-root"), root).Receipt
 	c := verified(t, document(t, "certificate-root"), root).Certificate
 	_, body := bodyOf(t, document(t, "receipt-user"))
-	if ref := r.Reference(); ref.Receipt != crypto.Sum(body) || ref.Head != r.Head || ref.Sequence != 4712 {
+	if ref := r.Reference(); ref.Receipt != crypto.Sum(body) || ref.Head != r.Head || ref.Seq != 4712 {
 		t.Errorf("%+v", ref)
 	}
 	if !c.Names(r) {

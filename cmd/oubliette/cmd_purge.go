@@ -45,7 +45,7 @@ func (a *app) printCertificate(c engine.Certificate) error {
 			Time     time.Time `json:"time"`
 			Rows     uint64    `json:"rows"`
 			Bytes    uint64    `json:"bytes"`
-			Segments int       `json:"segments"`
+			Segments uint64    `json:"segments"`
 			Unlinked uint64    `json:"files_unlinked"`
 		}{c.Index.String(), c.Through, c.Time.UTC(), c.Rows, c.Bytes, c.Segments, c.Unlinked})
 	}

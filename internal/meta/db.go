@@ -74,6 +74,10 @@ func (db *DB) Err() error {
 	return nil
 }
 
+// Fail ends writing from outside, as a failed write does: what belongs to a commit
+// and does not stand in the database could not be written.
+func (db *DB) Fail(err error) { db.latch.Fail(err) }
+
 // Close waits for the calls under way, closes the database and frees its
 // memory. It always returns, also after a failed write; what it answers then is
 // Err. Called again it answers the same. It must not be called from within
