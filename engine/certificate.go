@@ -40,7 +40,7 @@ func (ix *Index) Certify(ctx context.Context, r Receipt, opts ...OpOption) (Cert
 	}
 	cert := proof.Certificate{
 		Through: r.Seq, Receipts: []proof.Reference{r.Reference()}, State: proof.Erased,
-		Since: r.Time, Rows: uint64(st.Rows), Bytes: st.Bytes, Segments: uint64(st.segments), Unlinked: uint64(st.unlinked),
+		Since: r.Time, Rows: uint64(st.Rows), Bytes: st.Bytes, Segments: uint64(st.segments), Unlinked: uint64(st.gone),
 		Applied: st.AppliedAt, Overwritten: st.ErasedAt,
 	}
 	if st.Rewritten {

@@ -13,7 +13,7 @@ import (
 )
 
 // history fills in what has been noted of a call.
-func (s *state) history(seq uint64, out *Erasure) error {
+func (s *state) history(seq uint64, out *reached) error {
 	segments, err := s.found(seq, out)
 	if err != nil || out.State != Erased {
 		return err
@@ -26,7 +26,7 @@ func (s *state) history(seq uint64, out *Erasure) error {
 
 // found adds up what the applies have found that looked for the call: the first
 // that could look through all segments, and those before it that could not.
-func (s *state) found(seq uint64, out *Erasure) (segments []crypto.SegmentID, err error) {
+func (s *state) found(seq uint64, out *reached) (segments []crypto.SegmentID, err error) {
 	var sum compaction.Call
 	err = s.outcomes(compaction.OutcomeFound, seq, func(o *compaction.Outcome) bool {
 		if c, ok := o.Call(seq); ok {
@@ -78,18 +78,18 @@ func (s *state) outcome(value []byte) (*compaction.Outcome, error) {
 }
 
 // rewritten tells whether all of the segments have gone, and since when.
-func (s *state) rewritten(segments []crypto.SegmentID, out *Erasure) error {
+func (s *state) rewritten(segments []crypto.SegmentID, out *reached) error {
 	slices.SortFunc(segments, func(a, b crypto.SegmentID) int { return slices.Compare(a[:], b[:]) })
 	segments = slices.Compact(segments)
 	out.segments = len(segments)
 	s.installMu.Lock()
 	for _, id := range segments {
 		if s.manifest.Segment(id) == nil {
-			out.unlinked++
+			out.gone++
 		}
 	}
 	s.installMu.Unlock()
-	if out.unlinked < out.segments {
+	if out.gone < out.segments {
 		return nil
 	}
 	out.Rewritten, out.RewrittenAt = true, out.ErasedAt

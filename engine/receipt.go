@@ -57,9 +57,9 @@ func (ix *Index) SignReceipt(ctx context.Context, r Receipt, opts ...OpOption) (
 
 // vouchFor is status for what is to be signed: what is not known is not vouched
 // for.
-func (c *call) vouchFor(r Receipt) (Erasure, error) {
+func (c *call) vouchFor(r Receipt) (reached, error) {
 	if err := c.mine(r); err != nil {
-		return Erasure{}, err
+		return reached{}, err
 	}
 	st, err := c.status(r)
 	if err == nil && st.State == Unknown {

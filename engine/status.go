@@ -66,8 +66,12 @@ type Erasure struct {
 	// has been overwritten.
 	Rewritten   bool
 	RewrittenAt time.Time
+}
 
-	segments, unlinked int // with rows of this delete or of one applied with it; that have gone
+// reached is a status with what a certificate says beyond it.
+type reached struct {
+	Erasure
+	segments, gone int // with rows of this delete or of one applied with it; those that are not there any more
 }
 
 // Status tells how far the erasure of a delete has come. A receipt of another index
@@ -85,7 +89,8 @@ func (ix *Index) Status(ctx context.Context, r Receipt, opts ...OpOption) (Erasu
 	if err := c.mine(r); err != nil {
 		return Erasure{}, err
 	}
-	return c.status(r)
+	st, err := c.status(r)
+	return st.Erasure, err
 }
 
 // mine refuses receipts of other indexes, and to look for any while what is on the
@@ -97,20 +102,20 @@ func (s *state) mine(r Receipt) error {
 	return s.db.meta.Err()
 }
 
-func (s *state) status(r Receipt) (Erasure, error) {
-	out := s.progress(r.Seq)
+func (s *state) status(r Receipt) (reached, error) {
+	out := reached{Erasure: s.progress(r.Seq)}
 	known, err := s.holds(r)
 	switch {
 	case err != nil:
-		return Erasure{}, err
+		return reached{}, err
 	case !known:
-		return Erasure{State: Unknown}, nil
+		return reached{}, nil // Unknown
 	}
 	if err := s.history(r.Seq, &out); err != nil {
-		return Erasure{}, err
+		return reached{}, err
 	}
 	if out.Counted && out.Asked != r.Count {
-		return Erasure{}, fault.Corrupt("receipt", 0, "of %d ids, delete %d was of %d: %w", r.Count, r.Seq, out.Asked, fault.ErrDamaged)
+		return reached{}, fault.Corrupt("receipt", 0, "of %d ids, delete %d was of %d: %w", r.Count, r.Seq, out.Asked, fault.ErrDamaged)
 	}
 	return out, nil
 }
