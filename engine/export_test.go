@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"oubliette/crypto"
+	"oubliette/internal/fskind"
 	"oubliette/internal/meta"
 	"oubliette/segment"
 )
@@ -193,3 +194,6 @@ func (ix *Index) TokenOf(id string) crypto.Token {
 	defer ix.db.mu.Unlock()
 	return ix.db.mu.states[ix.id].tokens.Token(id)
 }
+
+// SetDisk says on what kind of file system the store is.
+func (db *DB) SetDisk(k fskind.Kind) { db.disk = k }
