@@ -38,6 +38,19 @@
 // before stays hidden and waits: EventListener.Waiting, Metrics and Close say so.
 // An erasure that has been placed is finished by Open, without a key.
 //
+// # Proof
+//
+// A [Receipt] names a delete by its place in the log. [Index.Status] answers what
+// has become of it, for as long as Options.KeepStatus says with figures and times;
+// a receipt that this store's history does not hold is ErrCorrupt.
+// [Index.SignReceipt], [Index.Certify] and [Index.Purge] make documents that
+// others check with root's public key alone (package proof).
+//
+// A ledger (package ledger, Options.Ledger) has every delete before the store has
+// it. So a store that was put back to an earlier state is told, and takes what it
+// lacks from the ledger: what was deleted hides before anything can be read, the
+// first writer's keys erase it, and no number of a delete is given out again.
+//
 // # How it is built
 //
 // Item bytes live in segment files alone (package segment). The log (package
