@@ -24,8 +24,8 @@ type Report struct {
 }
 
 // Check reads everything that the index has on disk and holds it against what
-// was signed: epoch record, grants, manifest, dead records, every group of the
-// log, every segment's header, footer, filter and index, every living row (with
+// was signed: epoch record, grants, manifest, dead records, outcomes of deletes,
+// every group of the log, every segment's header, footer, filter and index, every living row (with
 // a reader's key), and that whatever else is in a row area and does not wait to
 // be overwritten is zeros. (Of a segment that still takes rows that is left
 // out.) It looks for segment files that nothing knows or that should be gone,
@@ -89,6 +89,7 @@ func (k *checker) run(ctx context.Context) error {
 		k.records()
 		k.files()
 		k.log()
+		k.outcomes()
 	})
 	for more := true; more && err == nil; {
 		err = k.turn(ctx, func(v *view) { more = k.next(ctx, v) })

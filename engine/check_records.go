@@ -108,6 +108,16 @@ func (k *checker) files() {
 	}
 }
 
+// outcomes reads what has been noted of deletes.
+func (k *checker) outcomes() {
+	prefix := meta.OutcomePrefix(k.cat.id)
+	k.found(k.db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(_, value []byte) error {
+		_, err := k.outcome(value)
+		k.found(err)
+		return nil
+	}))
+}
+
 // log verifies every group that is there.
 func (k *checker) log() {
 	k.installMu.Lock() // no truncation meanwhile

@@ -14,7 +14,7 @@ import (
 
 // history fills in what has been noted of a call.
 func (s *state) history(seq uint64, out *reached) error {
-	segments, err := s.found(seq, out)
+	segments, err := s.foundBy(seq, out)
 	if err != nil || out.State != Erased {
 		return err
 	}
@@ -24,11 +24,11 @@ func (s *state) history(seq uint64, out *reached) error {
 	return s.rewritten(segments, out)
 }
 
-// found adds up what the applies have found that looked for the call: the first
+// foundBy adds up what the applies have found that looked for the call: the first
 // that could look through all segments, and those before it that could not.
-func (s *state) found(seq uint64, out *reached) (segments []crypto.SegmentID, err error) {
+func (s *state) foundBy(seq uint64, out *reached) (segments []crypto.SegmentID, err error) {
 	var sum compaction.Call
-	err = s.outcomes(compaction.OutcomeFound, seq, func(o *compaction.Outcome) bool {
+	err = s.eachOutcome(compaction.OutcomeFound, seq, func(o *compaction.Outcome) bool {
 		if c, ok := o.Call(seq); ok {
 			sum.Rows += c.Rows
 			sum.Bytes += c.Bytes
@@ -45,16 +45,16 @@ func (s *state) found(seq uint64, out *reached) (segments []crypto.SegmentID, er
 
 // erasedAt is when the call was seen to be off the disk.
 func (s *state) erasedAt(seq uint64) (at time.Time, err error) {
-	err = s.outcomes(compaction.OutcomeErased, seq, func(o *compaction.Outcome) bool {
+	err = s.eachOutcome(compaction.OutcomeErased, seq, func(o *compaction.Outcome) bool {
 		at = o.Time
 		return false
 	})
 	return at, err
 }
 
-// outcomes goes through the notes of a kind that cover a sequence number or later
+// eachOutcome goes through the notes of a kind that cover a sequence number or later
 // ones, in order, until fn answers false.
-func (s *state) outcomes(kind compaction.OutcomeKind, seq uint64, fn func(*compaction.Outcome) bool) error {
+func (s *state) eachOutcome(kind compaction.OutcomeKind, seq uint64, fn func(*compaction.Outcome) bool) error {
 	end := meta.PrefixEnd(meta.OutcomeKindPrefix(s.cat.id, uint8(kind)))
 	err := s.db.meta.Scan(meta.OutcomeKey(s.cat.id, uint8(kind), seq, 0), end, func(_, value []byte) error {
 		o, err := s.outcome(value)

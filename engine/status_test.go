@@ -248,3 +248,25 @@ func contains(b, part []byte) bool {
 	}
 	return false
 }
+
+// Check reads what is kept of deletes, and tells where it is not what was signed;
+// Status then answers no figures that nobody has signed.
+func TestADamagedOutcomeIsTold(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	r := got(ix.Delete(ctx, []string{"k1"}))(t)
+	got(ix.Purge(ctx))(t)
+	got(ix.Check(ctx))(t)
+	must(t, ix.SpoilOutcomes())
+	s.noCheck = true
+	if _, err := ix.Check(ctx); err == nil {
+		t.Error("Check finds nothing")
+	} else {
+		wantError(t, err, engine.ErrCorrupt, "outcome")
+	}
+	_, err := ix.Status(ctx, r)
+	wantError(t, err, engine.ErrCorrupt, "outcome")
+	wantItems(t, ix, byID(append(makeItems("k", 1), makeItems("k", 10)[2:]...)...), "k1")
+}
