@@ -225,21 +225,16 @@ func (t *Table) All(fn func(Entry) error) error {
 	return nil
 }
 
-// InBlocks calls fn with every entry of some entry blocks, by number, one block in
-// memory at a time. fn's error ends it.
-func (t *Table) InBlocks(blocks []int, fn func(block int, e Entry) error) error {
+// Block calls fn with every entry of one entry block, by its place among them.
+func (t *Table) Block(n int, fn func(Entry)) error {
 	w := newWalker(t)
 	defer w.free()
-	for _, n := range blocks {
-		entries, err := w.block(n, nil)
-		if err != nil {
-			return err
-		}
-		for i := range entries {
-			if err := fn(n, entries[i]); err != nil {
-				return err
-			}
-		}
+	entries, err := w.block(n, nil)
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		fn(entries[i])
 	}
 	return nil
 }

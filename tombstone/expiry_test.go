@@ -3,6 +3,7 @@ package tombstone
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -131,7 +132,9 @@ func TestAppendExpiryRefusesWhatNoDecoderTakes(t *testing.T) {
 
 func TestAddEachKeepsTheHighestNumberOfAToken(t *testing.T) {
 	rng := rand.New(rand.NewPCG(19, 20))
-	set, want := NewSet(), model{}
+	set, want, every := NewSet(), model{}, make(map[Tombstone]bool)
+	deleted := Sort(uniform(rng, 500))
+	set.Add(7, slices.Clone(deleted))
 	for range 30 {
 		pairs := somePairs(rng, 1+rng.IntN(500))
 		if len(want) > 10 { // some tokens again, with other numbers
@@ -145,11 +148,38 @@ func TestAddEachKeepsTheHighestNumberOfAToken(t *testing.T) {
 			t.Fatal("the slice was changed")
 		}
 		for _, p := range pairs {
+			every[p] = true
 			want.add(p.Seq, []crypto.Token{p.Token})
 		}
 	}
-	if !slices.Equal(set.All(), want.all()) || set.Len() != len(want) {
-		t.Errorf("%d tombstones that are not the %d of the model (PCG seed 19, 20)", set.Len(), len(want))
+	all := every
+	for _, s := range []*Set{set, Merge([]*Set{set}), Merge([]*Set{NewSet(), set})} {
+		every = maps.Clone(all)
+		now, has := s.Snapshot(), model{}
+		for _, p := range now.Expired() {
+			has.add(p.Seq, []crypto.Token{p.Token})
+			delete(every, p)
+		}
+		if len(every) > 0 {
+			t.Errorf("%d pairs are forgotten", len(every))
+		}
+		if !slices.Equal(has.all(), want.all()) || s.Len() != len(want)+len(deleted) {
+			t.Errorf("%d tombstones that are not the %d of the model (PCG seed 19, 20)", s.Len(), len(want))
+		}
+		if all := now.All(); len(all) != len(deleted) || len(now.Again()) != 0 || all[0] != (Tombstone{deleted[0], 7}) {
+			t.Errorf("%d deletes, %d deleted again: what has expired is among them", len(all), len(now.Again()))
+		}
+		for tok, seq := range want {
+			if got, ok := s.Newest(tok); !ok || got != seq {
+				t.Errorf("token %x: %d, want %d", tok, got, seq)
+			}
+		}
+	}
+	set.AddEach([]Tombstone{{deleted[0], 6}, {deleted[1], 8}})
+	for i, want := range []uint64{7, 8, 7} {
+		if got, _ := set.Newest(deleted[i]); got != want {
+			t.Errorf("a token that was deleted below 7: %d, want %d", got, want)
+		}
 	}
 }
 

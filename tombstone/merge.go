@@ -9,20 +9,19 @@ import (
 
 // Merge makes one set of several, which shows what all of them show.
 func Merge(sets []*Set) *Set {
-	var all []Tombstone
+	var all, expired []Tombstone
 	for _, s := range sets {
 		now := s.Snapshot()
 		all = append(append(all, now.All()...), now.Again()...)
+		expired = append(expired, now.Expired()...)
 	}
 	out := NewSet()
 	out.addBySeq(all)
+	if len(expired) > 0 {
+		out.AddEach(expired)
+	}
 	return out
 }
-
-// AddEach takes tombstones with sequence numbers of their own, as an expiry record
-// holds them. Readers see those of one number as a whole, but not all of them
-// together. The slice stays as it is.
-func (s *Set) AddEach(each []Tombstone) { s.addBySeq(slices.Clone(each)) }
 
 // addBySeq adds what has one number in one call. It sorts all.
 func (s *Set) addBySeq(all []Tombstone) {
