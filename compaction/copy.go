@@ -95,6 +95,7 @@ func (c *Copier) chunk(died func(input int, row uint32) bool) (size int, err err
 	}
 	pointers, err := c.w.Append(rows)
 	for i, p := range pointers {
+		p.Expires = from[i].Expires
 		c.out = append(c.out, Copied{
 			Entry: segment.Entry{Token: from[i].Token, Seq: from[i].Seq, Pointer: p},
 			Input: c.at, Row: from[i].Row,

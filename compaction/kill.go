@@ -9,11 +9,13 @@ import (
 	"oubliette/segment"
 )
 
-// Event is something that kills rows: a delete, or a newer version.
+// Event is something that kills rows: a delete, a newer version, or that the time of
+// a row has come.
 type Event struct {
 	Token  crypto.Token
 	Before uint64 // rows of Token numbered below are dead
-	// Call is the number of the deleting call; 0: a newer version, numbered Before.
+	// Call is the number of the deleting call; 0: a newer version, numbered Before, or
+	// a row's time, which came when it was the newest: the row is numbered one lower.
 	Call uint64
 }
 
@@ -53,7 +55,7 @@ func (k *Kills) Tokens() []crypto.Token { return k.tokens }
 
 // Killer tells whether the row of the i-th token that is numbered seq is dead,
 // and which deleting call found it alive: the one that comes first in the history
-// of those that kill it. It is 0 when a newer version came before any.
+// of those that kill it. It is 0 when a newer version, or the row's time, came before any.
 func (k *Kills) Killer(i int, seq uint64) (call uint64, dead bool) {
 	for _, e := range k.events[k.starts[i]:k.starts[i+1]] {
 		if seq < e.Before {

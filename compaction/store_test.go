@@ -72,6 +72,7 @@ func (s *store) fill(w *segment.Writer, items []segment.Content, firstSeq uint64
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		p[0].Expires = c.Expires
 		out = append(out, segment.Entry{Token: tokenOf(c.ID), Seq: firstSeq + uint64(i), Pointer: p[0]})
 	}
 	if err := w.Sync(); err != nil {
@@ -101,6 +102,9 @@ func (s *store) sealed(items []segment.Content, firstSeq uint64) (*segment.File,
 func someItems(from, n, contents int) (out []segment.Content) {
 	for i := range n {
 		c := segment.Content{ID: fmt.Sprint("item-", from+i), Vector: []float32{float32(i)}, Metadata: []byte(`{}`)}
+		if i%3 == 0 {
+			c.Expires = 1_900_000_000_000 + uint64(from+i)
+		}
 		c.Contents = make([]byte, contents)
 		for k := range c.Contents { // does not compress
 			c.Contents[k] = byte(uint64(k*k*k+k*7919+i*31) * 0x9E3779B97F4A7C15 >> 56)

@@ -173,6 +173,10 @@ func (f *frozen) events() []compaction.Event {
 				out = append(out, compaction.Event{Token: d.Token, Before: d.Seq, Call: d.Seq})
 			}
 		}
+		// No call has found these alive: they had expired before anybody could.
+		for _, d := range now.Expired() {
+			out = append(out, compaction.Event{Token: d.Token, Before: d.Seq})
+		}
 	}
 	return out
 }

@@ -13,11 +13,12 @@ type Report struct {
 	Segments     int    // with an index
 	OpenSegments int    // without
 	Rows         uint64 // living, read and authenticated
+	Expired      uint64 // read and authenticated, but their time has come: not among Rows
 	DeadRows     uint64
 	LogGroups    uint64 // verified
 	ErasedBytes  uint64 // of row areas, of no living row: looked at and zero
 	PendingBytes uint64 // of row areas, dead and not overwritten yet
-	Tombstones   int    // not applied yet: what they delete is among Rows
+	Tombstones   int    // not applied yet: what they delete is among Rows and Expired
 	// RowsUnread: no reader's key was at hand, so rows were not opened.
 	RowsUnread bool
 	Problems   []error
@@ -63,7 +64,7 @@ type checker struct {
 }
 
 // tally is what Check has counted in one segment.
-type tally struct{ rows, dead, erased, pending uint64 }
+type tally struct{ rows, expired, dead, erased, pending uint64 }
 
 // found notes a problem.
 func (k *checker) found(err error) {
@@ -134,6 +135,7 @@ func (k *checker) begin(id crypto.SegmentID) bool {
 
 func (k *checker) add(t *tally) {
 	k.Rows += t.rows
+	k.Expired += t.expired
 	k.DeadRows += t.dead
 	k.ErasedBytes += t.erased
 	k.PendingBytes += t.pending

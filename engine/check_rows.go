@@ -92,6 +92,8 @@ func (k *checker) livingRow(v *view, id crypto.SegmentID, f *segment.File, dek c
 		k.found(err)
 	case k.tokens.Token(content.ID) != e.Token:
 		k.damaged(f.Path(), "row %d holds another item than its entry says", e.Row)
+	case e.Expired(k.clock()):
+		k.expired++
 	default:
 		k.rows++
 	}
@@ -120,7 +122,7 @@ func (k *checker) openSegment(ctx context.Context, v *view, o *openSegment) {
 		// dies with the next apply: it is not an item.
 		k.mu.RLock()
 		var sp spot
-		v.place(e.Token, v.newest(e.Token), &sp)
+		v.place(e.Token, v.newest(e.Token), anyTime, &sp)
 		k.mu.RUnlock()
 		if sp.found && sp.entry.Seq == e.Seq {
 			k.livingOpen(v, o, e)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -126,5 +127,9 @@ func crashItem(id string, version int) engine.Item {
 	if len(id) > 0 && id[0] == 'L' {
 		size = 1700 + 37*(version%7)
 	}
-	return sizedItem(id, version, size)
+	it := sizedItem(id, version, size)
+	if crashExpires(id) {
+		it.ExpiresAt = time.UnixMilli(expiry).UTC()
+	}
+	return it
 }

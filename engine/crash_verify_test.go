@@ -19,6 +19,7 @@ type crashVerifier struct {
 	keys  map[string]engine.Key
 	notes *crashNotes
 	count atomic.Int64
+	clock *testClock // by which images are opened; nil: the machine's
 }
 
 // all verifies images on both cores and reports the first few that do not fit.
@@ -64,6 +65,14 @@ func (v *crashVerifier) verify(im *crashImage) error {
 	return nil
 }
 
+func (v *crashVerifier) options(fs vfs.FS) engine.Options {
+	o := crashOptions(fs)
+	if v.clock != nil {
+		v.clock.option(&o)
+	}
+	return o
+}
+
 // keyless opens an image and loads nothing. What was applied before the crash
 // has to be off the disk; what was said to be erased has to have been so in the
 // image, before anybody opened it.
@@ -72,7 +81,7 @@ func (v *crashVerifier) keyless(im *crashImage) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) { // nothing has been made yet
 		return err
 	}
-	opts := crashOptions(im.fs)
+	opts := v.options(im.fs)
 	db, err := engine.Open(storeDir, &opts)
 	if err != nil {
 		return err
@@ -107,7 +116,7 @@ func untilAKey(err error) error {
 
 // reader opens an image that has been recovered, for reading only.
 func (v *crashVerifier) reader(im *crashImage, fs *vfs.MemFS) error {
-	opts := crashOptions(fs)
+	opts := v.options(fs)
 	opts.ReadOnly = true
 	db, err := engine.Open(storeDir, &opts)
 	if err != nil {
@@ -120,7 +129,7 @@ func (v *crashVerifier) reader(im *crashImage, fs *vfs.MemFS) error {
 // writer opens an image, compares and checks it, purges, searches every byte,
 // and uses it for more.
 func (v *crashVerifier) writer(im *crashImage, fs *vfs.MemFS) error {
-	opts := crashOptions(fs)
+	opts := v.options(fs)
 	db, err := engine.Open(storeDir, &opts)
 	if err != nil {
 		return err

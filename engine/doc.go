@@ -8,6 +8,8 @@
 //     Options.NoSync).
 //   - From the moment Delete returns, no read shows the item: not Get, not a
 //     listing, not an iterator that is half-way.
+//   - An item with ExpiresAt is hidden from that moment of the clock on, and then
+//     deleted as by a Delete of that moment.
 //   - Within PurgeWithin of a delete, while a writer's keys are at hand, every
 //     byte of the item — sealed id, vector, contents, metadata — has been
 //     overwritten in every file of the store and the overwrite synced. Purge
@@ -35,7 +37,9 @@
 // moving rows those of somebody who may read as well. An index keeps, for that
 // alone, the keys of the last caller of each kind until the store is closed, also
 // of calls through a keyless handle. Where no writer has come yet a delete from
-// before stays hidden and waits: EventListener.Waiting, Metrics and Close say so.
+// before stays hidden and waits: EventListener.Waiting, Metrics and Close say so. So
+// does what has expired; but when things expire is sealed, so that nobody is told it
+// of an index that nobody has unlocked.
 // An erasure that has been placed is finished by Open, without a key.
 //
 // # Proof
@@ -58,8 +62,8 @@
 // unlocked is one state for all handles: memtables of the segments that are
 // open, the tombstones not yet applied, and an immutable, reference-counted
 // view of segments and dead sets that readers hold while they read. One
-// maintenance goroutine an index applies, erases, seals and rewrites, one after
-// the other, so no two of these ever race.
+// maintenance goroutine an index logs what has expired, applies, erases, seals and
+// rewrites, one after the other, so no two of these ever race.
 //
 // # Lock order
 //

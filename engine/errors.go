@@ -35,8 +35,8 @@ var (
 type CorruptionError = fault.CorruptionError
 
 // PendingError is what Close answers when dead bytes are still on disk — deleted
-// items, older versions, what failed calls have written — because no writer's
-// key was at hand or because erasing failed. They are hidden, and the next Open
+// items, expired ones, older versions, what failed calls have written — because no
+// writer's key was at hand or because erasing failed. They are hidden, and the next Open
 // (or the next writer) goes on with them.
 type PendingError struct {
 	Indexes []string // names of the indexes that wait

@@ -133,6 +133,55 @@ func (ix *Index) ApplyNow(ctx context.Context, then func()) error {
 	})
 }
 
+// ExpireNow logs what has expired, without applying it, and calls between when it has
+// been found and not yet logged.
+func (ix *Index) ExpireNow(ctx context.Context, between func()) error {
+	c, err := ix.begin(ctx, nil, crypto.PermWrite)
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	return c.work.do(ctx, func(context.Context) error {
+		l, err := c.work.look()
+		if between(); err == nil {
+			err = l.log(c.ring)
+		}
+		if err == nil {
+			l.note(true)
+		}
+		return err
+	})
+}
+
+// LookNow is how many items one look for what has expired finds. It logs nothing.
+func (ix *Index) LookNow(ctx context.Context) (found int, more bool, err error) {
+	c, err := ix.begin(ctx, nil, crypto.PermWrite)
+	if err != nil {
+		return 0, false, err
+	}
+	defer c.leave()
+	err = c.work.do(ctx, func(context.Context) error {
+		l, err := c.work.look()
+		found, more = len(l.found), l.more
+		return err
+	})
+	return found, more, err
+}
+
+// LookSize sets how many index blocks a look for what has expired opens at most, and
+// how many items it finds before it ends.
+func (ix *Index) LookSize(ctx context.Context, blocks, items int) error {
+	c, err := ix.begin(ctx, nil, crypto.PermWrite)
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	return c.work.do(ctx, func(context.Context) error {
+		c.work.lookBlocks, c.work.lookItems = blocks, items
+		return nil
+	})
+}
+
 // TombstoneSets is how many sets of tombstones a look-up goes through.
 func (ix *Index) TombstoneSets(ctx context.Context) (int, error) {
 	c, err := ix.begin(ctx, nil, crypto.PermRead)

@@ -27,7 +27,7 @@ func TestFormatFileIsAsItsPageShows(t *testing.T) {
 }
 
 // fixedPlacement is the page's example: two rows in one segment, one with all
-// fields and one with a head alone, and one in the next.
+// fields and one with a head alone that expires, and one in the next.
 func fixedPlacement() *placement {
 	row := func(first byte, number uint32, off uint64, lengths [segment.NumFields]uint32) segment.Entry {
 		e := segment.Entry{Seq: 43, Pointer: segment.Pointer{Row: number, Offset: off, Len: lengths}}
@@ -46,6 +46,7 @@ func fixedPlacement() *placement {
 		row(0x40, 5, segment.DataStart, [segment.NumFields]uint32{29, 33, 30}),
 		row(0x80, 6, segment.DataStart+92, [segment.NumFields]uint32{0, 0, 28}),
 	}
+	p.parts[0].entries[1].Expires = 1_900_000_000_000
 	p.parts[1].entries = []segment.Entry{row(0xC0, 0, segment.DataStart, [segment.NumFields]uint32{29, 0, 30})}
 	return p
 }
@@ -57,7 +58,7 @@ func TestPlacementIsAsItsPageShows(t *testing.T) {
 	rowFields := func(row string, names ...string) []golden.Field {
 		out := []golden.Field{
 			{Name: row + "token", Size: 16}, {Name: row + "row number", Size: 4}, {Name: row + "offset", Size: 8},
-			{Name: row + "presence: vector 1, contents 2, head 4", Size: 1},
+			{Name: row + "presence: vector 1, contents 2, head 4, expiry 8", Size: 1},
 		}
 		for _, n := range names {
 			out = append(out, field(row, n)...)
@@ -68,6 +69,7 @@ func TestPlacementIsAsItsPageShows(t *testing.T) {
 	fields = append(fields, golden.Field{Name: "part 0: segment id", Size: 16}, golden.Field{Name: "part 0: rows", Size: 4})
 	fields = append(fields, rowFields("part 0: row 0: ", "vector", "contents", "head")...)
 	fields = append(fields, rowFields("part 0: row 1: ", "head")...)
+	fields = append(fields, golden.Field{Name: "part 0: row 1: expiry", Size: 8})
 	fields = append(fields, golden.Field{Name: "part 1: segment id", Size: 16}, golden.Field{Name: "part 1: rows", Size: 4})
 	fields = append(fields, rowFields("part 1: row 0: ", "vector", "head")...)
 	p := fixedPlacement()

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"oubliette/crypto"
 	"oubliette/segment"
@@ -18,7 +19,7 @@ const (
 )
 
 // Get answers the items of ids with the wanted fields, in the order of ids; ids
-// without an item are left out. Up to 1,024 ids see one moment of the index;
+// without an item are left out. ExpiresAt always comes, as the id does. Up to 1,024 ids see one moment of the index;
 // more are looked up in such steps.
 func (ix *Index) Get(ctx context.Context, ids []string, fields Fields, opts ...OpOption) ([]Item, error) {
 	c, err := ix.begin(ctx, opts, crypto.PermRead)
@@ -110,5 +111,9 @@ func (c *call) readMoved(sp spot, tok crypto.Token, want segment.Fields) (segmen
 }
 
 func item(c segment.Content) Item {
-	return Item{ID: c.ID, Vector: c.Vector, Contents: c.Contents, Metadata: c.Metadata}
+	it := Item{ID: c.ID, Vector: c.Vector, Contents: c.Contents, Metadata: c.Metadata}
+	if c.Expires != 0 {
+		it.ExpiresAt = time.UnixMilli(int64(c.Expires)).UTC()
+	}
+	return it
 }

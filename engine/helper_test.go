@@ -248,7 +248,7 @@ func idsOf(items []engine.Item) []string {
 
 // equal compares items bit for bit, and nil is not empty.
 func equal(a, b engine.Item) bool {
-	return a.ID == b.ID && (a.Vector == nil) == (b.Vector == nil) && (a.Contents == nil) == (b.Contents == nil) &&
+	return a.ID == b.ID && a.ExpiresAt.Equal(b.ExpiresAt) && (a.Vector == nil) == (b.Vector == nil) && (a.Contents == nil) == (b.Contents == nil) &&
 		(a.Metadata == nil) == (b.Metadata == nil) && bytes.Equal(a.Contents, b.Contents) && bytes.Equal(a.Metadata, b.Metadata) &&
 		slices.EqualFunc(a.Vector, b.Vector, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }

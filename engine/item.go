@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"oubliette/segment"
 )
@@ -15,6 +16,35 @@ type Item struct {
 	Vector   []float32
 	Contents []byte
 	Metadata json.RawMessage
+	// ExpiresAt is from when on there is no such item any more; zero: it stays. Its
+	// place is the item's, not the id's: an item upserted again without it stays.
+	//
+	// From that moment no read shows the item, and Options.PurgeWithin later its
+	// bytes are off the disk, as if it had been deleted then: while the store is
+	// open with a writer's keys at hand, or else when it is next. The moment is that
+	// of Options.Now, the wall clock. A clock that is set back shows an item again
+	// that it had hidden, unless its death has been logged, which is done at once
+	// where a writer's keys are at hand: then it is gone for good. A clock that jumps
+	// ahead takes away what has expired by then. A time in the past is taken as any
+	// other: such an item never shows.
+	//
+	// It is kept in whole milliseconds, rounded down so that nothing shows after its
+	// time, and comes back in UTC. It may be from 1970 to 9999; else ErrInvalid.
+	ExpiresAt time.Time
+}
+
+// expires is the item's expiry as a row has it.
+func (it *Item) expires() uint64 {
+	if it.ExpiresAt.IsZero() {
+		return 0
+	}
+	return uint64(it.ExpiresAt.UnixMilli())
+}
+
+// badExpiry tells whether the item expires at a time that no row can have.
+func (it *Item) badExpiry() bool {
+	t := it.ExpiresAt
+	return !t.IsZero() && (t.Before(time.UnixMilli(1)) || !t.Before(time.UnixMilli(MaxExpiry+1)))
 }
 
 // Fields is a set of an item's fields, for reads that want less than all. The
@@ -62,6 +92,8 @@ func (it *Item) validate(n int) error {
 		return fmt.Errorf("item %d: metadata of %d bytes, at most %d: %w", n, len(it.Metadata), MaxMetadata, ErrTooLarge)
 	case it.Metadata != nil && !json.Valid(it.Metadata):
 		return fmt.Errorf("item %d: metadata is not JSON: %w", n, ErrInvalid)
+	case it.badExpiry():
+		return fmt.Errorf("item %d: expires at %v, which is not between the years 1970 and 9999: %w", n, it.ExpiresAt, ErrInvalid)
 	}
 	return nil
 }

@@ -16,8 +16,11 @@ const (
 	MaxMetadata  = segment.MaxMetadata  // bytes of metadata
 	MaxIDs       = tombstone.MaxTokens  // ids a call
 	MaxName      = crypto.MaxName       // bytes of an index's name
-	// MaxUpsertRecord bounds what one Upsert writes to the log: 49 bytes a row
-	// and 20 for each of its vector and contents, so about 280,000 full items a
-	// call, and 510,000 with nothing but an id and metadata.
+	// MaxExpiry is the latest ExpiresAt of an item, in milliseconds since 1970: the
+	// last one of the year 9999. The earliest is 1.
+	MaxExpiry = segment.MaxExpiry
+	// MaxUpsertRecord bounds what one Upsert writes to the log: 49 bytes a row,
+	// 20 for each of its vector and contents and 8 for its expiry, so about 280,000
+	// full items a call, and 510,000 with nothing but an id and metadata.
 	MaxUpsertRecord = wal.MaxPayload
 )

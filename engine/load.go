@@ -109,6 +109,7 @@ func (l *loader) read() (wal.Position, error) {
 		return at, err
 	}
 	l.mu.published = at
+	l.mu.expires = earliest(l.open, l.sealed)
 	for i := range l.open {
 		l.uncovered(l.open[i].mem)
 		l.recount(&l.open[i])
@@ -167,7 +168,7 @@ func (l *loader) segment(seg *compaction.Segment) error {
 			file.Release()
 			return err
 		}
-		l.sealed = append(l.sealed, sealedSegment{&sealed{id: seg.ID, epoch: seg.Epoch, dek: seg.DEK, file: file, table: table}, dead})
+		l.sealed = append(l.sealed, sealedSegment{newSealed(seg.ID, seg.Epoch, seg.DEK, file, table), dead})
 		return nil
 	}
 	return l.openSegment(seg, path, file, dead)
@@ -244,7 +245,7 @@ func (l *loader) corruptRecord(r *wal.Replayed, err error) error {
 func (l *loader) record(r *wal.Replayed, before wal.Position) error {
 	applied := r.Group <= l.manifest.Applied.Group
 	switch r.Kind {
-	case wal.KindTombstone:
+	case wal.KindTombstone, wal.KindExpiry:
 		if applied {
 			return nil
 		}
@@ -269,8 +270,16 @@ func (l *loader) record(r *wal.Replayed, before wal.Position) error {
 	return nil
 }
 
-// delete takes a record that deletes.
+// delete takes a record that deletes: a call's, or that of what has expired.
 func (l *loader) delete(r *wal.Replayed) error {
+	if r.Kind == wal.KindExpiry {
+		each, err := tombstone.DecodeExpiry(r.Payload, r.Seq)
+		if err != nil {
+			return l.corruptRecord(r, err)
+		}
+		l.tombs.AddEach(each)
+		return nil
+	}
 	tokens, err := tombstone.DecodeRecord(r.Payload)
 	if err != nil {
 		return l.corruptRecord(r, err)

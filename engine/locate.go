@@ -18,12 +18,13 @@ type spot struct {
 
 // locate answers where the items of tokens stand in the current view, which it
 // answers with a reference on it. All of them are as one moment has them: the
-// memtables are looked at under one lock, and a call of many deletes that is
-// becoming visible meanwhile is waited for. The sealed segments of the view do
+// memtables are looked at under one lock, a call of many deletes that is
+// becoming visible meanwhile is waited for, and what has expired is told by one
+// look at the clock. The sealed segments of the view do
 // not change, and outside of the memtables a token has at most one row that is
 // not dead, so they may be probed in any order.
 func (s *state) locate(tokens []crypto.Token) (*view, []spot, error) {
-	l := lookup{tokens: tokens}
+	l := lookup{tokens: tokens, now: s.clock()}
 	if s.look(&l); l.overtaken {
 		l.v.release()
 		s.publishMu.Lock()
@@ -31,7 +32,7 @@ func (s *state) locate(tokens []crypto.Token) (*view, []spot, error) {
 		s.publishMu.Unlock()
 	}
 	for k, i := range l.probe {
-		if err := s.probe(l.v, tokens[i], l.after[k], &l.spots[i]); err != nil {
+		if err := s.probe(l.v, tokens[i], l.after[k], l.now, &l.spots[i]); err != nil {
 			l.v.release()
 			return nil, nil, err
 		}
@@ -42,16 +43,18 @@ func (s *state) locate(tokens []crypto.Token) (*view, []spot, error) {
 // lookup is what one moment's memtables and tombstones say of tokens.
 type lookup struct {
 	tokens    []crypto.Token
+	now       int64 // by which what has expired is none
 	v         *view
 	spots     []spot
 	probe     []int    // tokens without a row in a memtable
-	after     []uint64 // for each of probe: rows up to this number are deleted
+	after     []uint64 // for each of probe: rows below this number are deleted
 	overtaken bool     // tombstones of a call that is not published yet were seen
 }
 
 // look fills l. Tombstones become visible beside mu, one call at a time; one
 // numbered above what has been published belongs to a call of which the tokens
-// looked at before it may not have shown yet.
+// looked at before it may not have shown yet. (That of an expiry may be numbered
+// below and not be told by that: what it deletes is hidden by the clock already.)
 func (s *state) look(l *lookup) {
 	l.spots = make([]spot, len(l.tokens))
 	l.probe, l.after = nil, nil
@@ -62,27 +65,28 @@ func (s *state) look(l *lookup) {
 	for i, tok := range l.tokens {
 		deleted := l.v.newest(tok)
 		l.overtaken = l.overtaken || deleted > s.mu.published.Seq
-		if !l.v.place(tok, deleted, &l.spots[i]) {
+		if !l.v.place(tok, deleted, l.now, &l.spots[i]) {
 			l.probe, l.after = append(l.probe, i), append(l.after, deleted)
 		}
 	}
 }
 
 // place looks for the newest row of a token in the memtables. It answers
-// whether they have one: if it is deleted, there is no item.
-func (v *view) place(tok crypto.Token, deleted uint64, sp *spot) bool {
+// whether they have one: if it is deleted or has expired, there is no item, nor do
+// older versions come back.
+func (v *view) place(tok crypto.Token, deleted uint64, now int64, sp *spot) bool {
 	placed := false
 	for _, o := range v.open {
 		if e, ok := o.mem.get(tok); ok && (!placed || e.Seq > sp.entry.Seq) {
 			placed = true
-			*sp = spot{entry: e, file: o.mem.file, dek: o.mem.dek, found: e.Seq > deleted}
+			*sp = spot{entry: e, file: o.mem.file, dek: o.mem.dek, found: e.Seq >= deleted && !e.Expired(now)}
 		}
 	}
 	return placed
 }
 
 // probe looks for a living row of a token in the sealed segments.
-func (s *state) probe(v *view, tok crypto.Token, deleted uint64, sp *spot) error {
+func (s *state) probe(v *view, tok crypto.Token, deleted uint64, now int64, sp *spot) error {
 	for i := range v.sealed {
 		seg := &v.sealed[i]
 		if !seg.seg.table.MayContain(tok) {
@@ -93,8 +97,8 @@ func (s *state) probe(v *view, tok crypto.Token, deleted uint64, sp *spot) error
 			return err
 		}
 		for _, e := range entries {
-			if e.Seq > deleted && !seg.dead.Contains(e.Row) {
-				*sp = spot{entry: e, file: seg.seg.file, dek: seg.seg.dek, found: true}
+			if e.Seq >= deleted && !seg.dead.Contains(e.Row) {
+				*sp = spot{entry: e, file: seg.seg.file, dek: seg.seg.dek, found: !e.Expired(now)}
 				return nil
 			}
 		}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// maintenance is the one goroutine of an index that applies, erases, seals and
-// rewrites, one after the other. Every field below the channels is its own.
+// maintenance is the one goroutine of an index that logs what has expired, applies,
+// erases, seals and rewrites, one after the other. Every field below the channels is its own.
 type maintenance struct {
 	s    *state
 	kick chan struct{}
@@ -27,6 +27,9 @@ type maintenance struct {
 	stepSize int     // see rewriteStep
 
 	waits bool // it has been told that what is due waits for a writer's key
+
+	lookAt                time.Time // no look for what has expired before then
+	lookBlocks, lookItems int       // see look
 
 	failures int       // turns in a row that have failed to apply, erase or seal
 	retryAt  time.Time // no turn before then
@@ -63,7 +66,7 @@ func newMaintenance(s *state) *maintenance {
 	return &maintenance{
 		s: s, kick: make(chan struct{}, 1), jobs: make(chan *job),
 		quit: make(chan struct{}), done: make(chan struct{}),
-		stepSize: defaultStep,
+		stepSize: defaultStep, lookBlocks: lookBlocks, lookItems: lookItems,
 	}
 }
 
@@ -107,7 +110,7 @@ func (m *maintenance) loop() {
 		case j := <-m.jobs:
 			j.done <- j.run(j.ctx)
 		}
-		timer.Reset(m.next())
+		timer.Reset(min(m.next(), m.nextLook()))
 	}
 }
 
@@ -148,6 +151,7 @@ func (m *maintenance) due(share float64) bool {
 func (m *maintenance) turn() {
 	ring := m.s.keys()
 	if ring == nil {
+		m.lookKeyless()
 		m.tellWaiting()
 		return
 	}
@@ -193,12 +197,9 @@ func (m *maintenance) work(ring *keyring) error {
 	if err := m.catchUp(ring); err != nil {
 		return err
 	}
-	s.mu.RLock()
-	full := s.fullLocked()
-	s.mu.RUnlock()
 	s.rollHeavy()
-	var errs []error
-	if m.due(0.5) || full || m.pending {
+	errs := []error{m.expireDue(ring)}
+	if full := s.full(); m.due(0.5) || full || m.pending {
 		errs = append(errs, m.purge(ring))
 	}
 	errs = append(errs, m.seal(ring))
@@ -302,13 +303,14 @@ func (m *maintenance) finish(context.Context) error {
 	}
 	ring := s.keys()
 	if ring == nil {
-		if err := m.destroyDoomed(); err != nil || m.waiting() || m.pending {
+		expired := m.lookAll()
+		if err := errors.Join(m.destroyDoomed(), expired); err != nil || m.waiting() || m.pending {
 			return &PendingError{Indexes: []string{s.cat.name}, Err: err}
 		}
 		return nil
 	}
 	s.roll()
-	if err := errors.Join(m.catchUp(ring), m.seal(ring), m.purge(ring), m.moveFailed(ring), m.destroyDoomed()); err != nil {
+	if err := errors.Join(m.catchUp(ring), m.seal(ring), m.purgeAll(ring), m.moveFailed(ring), m.destroyDoomed()); err != nil {
 		return &PendingError{Indexes: []string{s.cat.name}, Err: err}
 	}
 	return nil

@@ -15,6 +15,12 @@ func (s *state) fullLocked() bool {
 	return sum > s.db.opts.MemoryLimit/2 || s.mu.wrote-s.mu.cut > maxLog/2
 }
 
+func (s *state) full() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.fullLocked()
+}
+
 // freshSize is what a version published since the last apply takes in memory.
 const freshSize = 32
 

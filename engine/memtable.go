@@ -35,6 +35,10 @@ type memtable struct {
 	before wal.Position // of the log, behind which its rows begin; set with the first row
 	begun  bool         // before is set
 
+	// expires is no later than the earliest expiry of a row that places name; 0:
+	// none of them expires.
+	expires uint64
+
 	inflight atomic.Int32 // calls that have reserved rows and not settled
 	retired  atomic.Bool  // no call reserves here any more
 	broken   atomic.Bool  // its file failed a write: its rows have to move
@@ -64,6 +68,7 @@ func (m *memtable) put(e segment.Entry, before wal.Position) {
 		m.displaced = append(m.displaced, displacedRow{was.Token, was.Seq, death(was)})
 	}
 	m.begin(before)
+	m.expires = sooner(m.expires, e.Expires)
 	m.places[e.Token] = int32(len(m.entries))
 	m.entries = append(m.entries, e)
 }

@@ -10,6 +10,7 @@ import (
 type Counts struct {
 	Upserted    uint64 // rows
 	Deleted     uint64 // distinct ids, known or not, call by call
+	Expired     uint64 // items whose time had come, as it was logged
 	Died        uint64 // rows found dead
 	BytesErased uint64 // overwritten
 	Unlinked    uint64 // segment files destroyed and removed

@@ -36,7 +36,7 @@ type Options struct {
 	// applied at once, in bytes; at four times as much writers wait. Default
 	// 64 MiB, allowed are 64 KiB to 80 MiB.
 	MemoryLimit int64
-	// PurgeWithin is how long after a delete its bytes may stay on disk, while a
+	// PurgeWithin is how long after a delete, or after an item's time has come, its bytes may stay on disk, while a
 	// writer's keys are at hand; default 10 s, at least 1 ms. Applying begins at
 	// half of it at the latest. What it can be is up to the disk: the bytes that
 	// die within it have to be overwritten and synced in the other half.
@@ -56,8 +56,10 @@ type Options struct {
 	// EventListener is told what happens in the background. Its functions must
 	// not call the store.
 	EventListener *EventListener
-	// Now is the clock of receipts and certificates; default time.Now. The
-	// deadline runs on the monotonic clock whatever Now says.
+	// Now is the clock of receipts and certificates, and by it items expire
+	// (Item.ExpiresAt); default time.Now. It is called by several goroutines at once,
+	// and by reads for each of their steps. The deadline runs on the monotonic clock
+	// whatever Now says.
 	Now func() time.Time
 }
 

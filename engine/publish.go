@@ -5,6 +5,7 @@ import (
 
 	"oubliette/compaction"
 	"oubliette/crypto"
+	"oubliette/tombstone"
 	"oubliette/wal"
 )
 
@@ -18,21 +19,28 @@ func (s *state) publish(at wal.Position, bytes int, entries []*wal.Entry) {
 	s.mu.RLock()
 	tombs := s.mu.view.tombs[0] // replaced under publishMu only
 	s.mu.RUnlock()
-	var deleted uint64
+	var deleted, expired uint64
 	for _, e := range entries {
-		if sorted, ok := e.Value.([]crypto.Token); ok {
-			deleted += uint64(len(sorted))
-			tombs.Add(e.Seq, sorted)
+		switch v := e.Value.(type) {
+		case []crypto.Token:
+			deleted += uint64(len(v))
+			tombs.Add(e.Seq, v)
+		case []tombstone.Tombstone:
+			expired += uint64(len(v))
+			tombs.AddEach(v)
 		}
 	}
 	s.mu.Lock()
+	expires := s.mu.expires
 	for _, e := range entries {
 		if p, ok := e.Value.(*placement); ok {
 			s.placeLocked(p, e.Seq)
 		}
 	}
-	if s.mu.counts.Deleted += deleted; deleted > 0 {
-		s.agedLocked(at.Seq, deleted)
+	s.mu.counts.Deleted += deleted
+	s.mu.counts.Expired += expired
+	if deleted+expired > 0 {
+		s.agedLocked(at.Seq, deleted+expired)
 	}
 	s.loggedLocked(s.log.Session(), at, bytes)
 	first := s.mu.since.IsZero()
@@ -40,8 +48,9 @@ func (s *state) publish(at wal.Position, bytes int, entries []*wal.Entry) {
 		s.mu.since = time.Now()
 	}
 	full := s.fullLocked()
+	earlier := s.mu.expires != expires // than maintenance would look
 	s.mu.Unlock()
-	if first || full {
+	if first || full || earlier {
 		s.work.wake()
 	}
 }
@@ -53,6 +62,7 @@ func (s *state) placeLocked(p *placement, seq uint64) {
 		for k := range part.entries {
 			part.entries[k].Seq = seq
 			part.mem.put(part.entries[k], s.mu.published)
+			s.mu.expires = sooner(s.mu.expires, part.entries[k].Expires)
 			s.mu.fresh = append(s.mu.fresh, compaction.Event{Token: part.entries[k].Token, Before: seq})
 		}
 		s.mu.counts.Upserted += uint64(len(part.entries))

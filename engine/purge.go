@@ -9,9 +9,9 @@ import (
 	"oubliette/crypto"
 )
 
-// Purge returns when every byte of what was deleted before the call — sealed
-// ids, vectors, contents and metadata, and older versions of items upserted
-// again — has been overwritten in the store's files and the overwrites synced.
+// Purge returns when every byte of what was deleted or had expired before the
+// call — sealed ids, vectors, contents and metadata, and older versions of items
+// upserted again — has been overwritten in the store's files and the overwrites synced.
 // It says nothing of copies outside of the store.
 //
 // With WithRewrite every segment that holds dead rows then is rewritten, too: its
@@ -42,7 +42,7 @@ func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, erro
 	var cert Certificate
 	err = c.work.do(ctx, func(context.Context) (err error) {
 		// A file that failed may hold what a failed call has written.
-		if err := errors.Join(c.work.purge(c.ring), c.work.moveFailed(c.ring), c.work.destroyDoomed()); err != nil {
+		if err := errors.Join(c.work.purgeAll(c.ring), c.work.moveFailed(c.ring), c.work.destroyDoomed()); err != nil {
 			return err
 		}
 		cert, err = c.certificate(rewrite)
@@ -82,7 +82,7 @@ func (c *call) closeOpen(ctx context.Context) error {
 	v.release()
 	for {
 		err := c.work.do(ctx, func(context.Context) error {
-			return errors.Join(c.work.purge(c.ring), c.work.seal(c.ring))
+			return errors.Join(c.work.purgeAll(c.ring), c.work.seal(c.ring))
 		})
 		if err != nil || !c.stillOpen(open) {
 			return err
@@ -137,7 +137,7 @@ func (ix *Index) Compact(ctx context.Context, opts ...OpOption) error {
 	rounds := 2*c.segments() + 2
 	for more := true; more && rounds > 0; {
 		err := c.work.do(ctx, func(ctx context.Context) (err error) {
-			if err = c.work.purge(c.ring); err != nil {
+			if err = c.work.purgeAll(c.ring); err != nil {
 				return err
 			}
 			if err = c.work.seal(c.ring); err != nil {

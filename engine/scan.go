@@ -26,7 +26,7 @@ func (ix *Index) IDs(ctx context.Context, opts ...OpOption) iter.Seq2[string, er
 // anything. What lives from the scan's start to its end comes exactly once,
 // also when it is upserted again or its row moves meanwhile: then with its
 // state of the moment when it comes. What has been deleted does not come, from
-// the moment Delete returned. What is new may be missed. An error ends the
+// the moment Delete returned, nor what has expired, from its time on. What is new may be missed. An error ends the
 // scan.
 //
 // The scan keeps the segment files of its start open, but nothing waits for
@@ -78,7 +78,7 @@ func newScan(c call, want segment.Fields) *scan {
 		sc.taken[tok] = true
 		// A delete that has come meanwhile counts too: then the item does not live
 		// throughout.
-		if row.Seq > sc.start.newest(tok) {
+		if row.Seq >= sc.start.newest(tok) {
 			sc.open = append(sc.open, row)
 		}
 	}
@@ -199,15 +199,17 @@ func (sc *scan) resolve(e segment.Entry, seg *sealedSegment, sp spot) (segment.C
 	return sc.call.read(spots[0], e.Token, sc.want)
 }
 
-// unchanged tells whether a sealed segment's row still is the item: nothing in
-// the memtables or tombstones touches its token, and in the current view the
-// segment is there and the row not dead. For a memtable's row it says no.
+// unchanged tells whether a sealed segment's row still is the item: it has not
+// expired, nothing in the memtables or tombstones touches its token, and in the
+// current view the segment is there and the row not dead. For a memtable's row it
+// says no.
 func (sc *scan) unchanged(e segment.Entry, seg *sealedSegment) (*view, bool) {
 	s := sc.call.state
+	now := s.clock()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	v := s.acquireLocked()
-	if seg == nil || v.newest(e.Token) != 0 {
+	if seg == nil || e.Expired(now) || v.newest(e.Token) != 0 {
 		return v, false
 	}
 	for _, o := range v.open {

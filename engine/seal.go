@@ -94,7 +94,7 @@ func (s *state) writeIndex(ring *keyring, mem *memtable, rows uint32, entries []
 	}
 	return &product{
 		dead: compaction.NoDead,
-		seg:  &sealed{id: mem.id, epoch: ring.epoch, dek: mem.dek, file: mem.file, table: table},
+		seg:  newSealed(mem.id, ring.epoch, mem.dek, mem.file, table),
 		entry: compaction.Segment{
 			ID: mem.id, Epoch: ring.epoch, DEK: mem.dek, Sealed: true, Rows: rows,
 			Entries: uint32(len(entries)), DataEnd: in.DataEnd, Footer: ref,

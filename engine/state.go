@@ -67,6 +67,7 @@ type state struct {
 		ages      ages                 // of the deletes not erased yet
 		applied   uint64               // sequence number up to which dead records cover
 		erased    uint64               // up to which the bytes are off the disk
+		expires   uint64               // no later than the earliest expiry of an item; 0: none expires
 		keys      *keyring             // of the last caller who may write: maintenance's
 		reader    crypto.ReaderKey     // of the first caller who may read, for it as well
 		dim       dimension

@@ -55,9 +55,11 @@ type Erasure struct {
 	// Counted: the figures and times below are known. They are not before the delete
 	// has been applied, nor once Options.KeepStatus has passed.
 	Counted bool
-	Asked   int    // distinct ids
-	Rows    int    // items that were there, each found and dead: the true count
-	Bytes   uint64 // of their rows, sealed; overwritten when State is Erased
+	Asked   int // distinct ids
+	// Rows is how many items were there, each found and dead: the true count. Items
+	// that had expired, and whose deaths had not been logged yet, are among them.
+	Rows  int
+	Bytes uint64 // of their rows, sealed; overwritten when State is Erased
 
 	// Times by Options.Now, in milliseconds; zero where not reached or not known.
 	AppliedAt, ErasedAt time.Time

@@ -74,6 +74,9 @@ func placedSize(it *Item) int {
 	if it.Contents != nil {
 		n += 20
 	}
+	if !it.ExpiresAt.IsZero() {
+		n += 8
+	}
 	return n
 }
 

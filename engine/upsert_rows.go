@@ -115,6 +115,7 @@ func (u *upsert) gather(chunks []chunk) {
 		}
 		p := u.part(c.mem)
 		for k, ptr := range c.pointers {
+			ptr.Expires = u.items[c.order[k]].expires()
 			p.entries = append(p.entries, segment.Entry{Token: u.tokens[c.order[k]], Pointer: ptr})
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,26 @@ type sealed struct {
 	// Maintenance's own.
 	resting time.Time
 	rest    time.Duration
+	// expires: of each index block a time no later than the earliest expiry of a
+	// row there that is an item or was one until it expired; 0: there is none. nil:
+	// nothing in the segment expires. next is the earliest of them. Guarded by
+	// state.mu.
+	expires []uint64
+	next    uint64
+}
+
+func newSealed(id crypto.SegmentID, epoch uint64, dek crypto.Hash, file *segment.File, table *segment.Table) *sealed {
+	x := &sealed{id: id, epoch: epoch, dek: dek, file: file, table: table, expires: slices.Clone(table.Expiries())}
+	x.renext()
+	return x
+}
+
+// renext works the earliest expiry out.
+func (x *sealed) renext() {
+	x.next = 0
+	for _, at := range x.expires {
+		x.next = sooner(x.next, at)
+	}
 }
 
 // newView takes a reference on every file; the caller holds one on the view.

@@ -15,7 +15,7 @@ const (
 	// blockEntries is how many entries an index block holds; the last block may
 	// hold fewer.
 	blockEntries = 64
-	entrySize    = 16 + 8 + 4 + 8 + NumFields*4 + NumFields*16
+	entrySize    = 16 + 8 + 8 + 4 + 8 + NumFields*4 + NumFields*16
 	blockSize    = blockEntries*entrySize + crypto.Overhead
 
 	indexLabel = "oubliette/segment/index/v1"
@@ -62,11 +62,12 @@ func (s *sealer) openIndex(a cipher.AEAD, seg crypto.SegmentID, number uint64, k
 	return a.Open(sealed[:0], s.nonce[:], sealed, s.ad)
 }
 
-// appendEntry lays an entry out: token 16, sequence u64, row u32, offset u64,
-// length u32 of each field, commitment 16 of each field.
+// appendEntry lays an entry out: token 16, sequence u64, expiry u64, row u32,
+// offset u64, length u32 of each field, commitment 16 of each field.
 func appendEntry(e *codec.Encoder, x *Entry) {
 	e.Raw(x.Token[:])
 	e.U64(x.Seq)
+	e.U64(x.Expires)
 	e.U32(x.Row)
 	e.U64(x.Offset)
 	for _, n := range x.Len {
@@ -80,6 +81,7 @@ func appendEntry(e *codec.Encoder, x *Entry) {
 func decodeEntry(d *codec.Decoder, x *Entry) {
 	d.Copy(x.Token[:])
 	x.Seq = d.U64()
+	x.Expires = d.U64()
 	x.Row = d.U32()
 	x.Offset = d.U64()
 	for f := range x.Len {
@@ -157,25 +159,54 @@ func compareEntries(a, b *Entry) int {
 
 func compareTokens(a, b crypto.Token) int { return bytes.Compare(a[:], b[:]) }
 
-// encodeTop lays the fence out: the first token of every block.
-func encodeTop(first []crypto.Token) []byte {
-	e := codec.Encoder{B: make([]byte, 0, 16*len(first)+crypto.Overhead)}
-	for i := range first {
-		e.Raw(first[i][:])
+// earliest is the earliest expiry among entries; 0: none of them expires.
+func earliest(entries []Entry) (at uint64) {
+	for i := range entries {
+		if x := entries[i].Expires; x != 0 && (at == 0 || x < at) {
+			at = x
+		}
+	}
+	return at
+}
+
+// fence is what the top block says of one entry block.
+type fence struct {
+	first   crypto.Token
+	expires uint64 // the earliest expiry in the block; 0: none
+}
+
+const fenceSize = 16 + 8
+
+// encodeTop lays the fences out: first token 16 and earliest expiry u64 of every
+// block.
+func encodeTop(fences []fence) []byte {
+	e := codec.Encoder{B: make([]byte, 0, fenceSize*len(fences)+crypto.Overhead)}
+	for i := range fences {
+		e.Raw(fences[i].first[:])
+		e.U64(fences[i].expires)
 	}
 	return e.B
 }
 
-func decodeTop(plain []byte, blocks int) ([]crypto.Token, error) {
-	if len(plain) != 16*blocks {
-		return nil, fmt.Errorf("fence of %d bytes for %d blocks", len(plain), blocks)
+// decodeTop answers the first tokens, and the earliest expiries: nil when nothing
+// in the segment expires.
+func decodeTop(plain []byte, blocks int) (top []crypto.Token, expires []uint64, err error) {
+	if len(plain) != fenceSize*blocks {
+		return nil, nil, fmt.Errorf("fence of %d bytes for %d blocks", len(plain), blocks)
 	}
-	top := make([]crypto.Token, blocks)
+	top, expires = make([]crypto.Token, blocks), make([]uint64, blocks)
+	d := codec.NewDecoder(plain)
+	some := false
 	for i := range top {
-		copy(top[i][:], plain[16*i:])
+		d.Copy(top[i][:])
+		expires[i] = d.U64()
+		some = some || expires[i] != 0
 		if i > 0 && compareTokens(top[i-1], top[i]) > 0 {
-			return nil, fmt.Errorf("block %d of the fence is out of order", i)
+			return nil, nil, fmt.Errorf("block %d of the fence is out of order", i)
 		}
 	}
-	return top, nil
+	if !some {
+		expires = nil
+	}
+	return top, expires, d.Done()
 }

@@ -153,13 +153,30 @@ func TestSignedIndexIsStillHeldTogetherByItsSeals(t *testing.T) {
 		},
 		"fence out of order": func(b []byte, f *footer) {
 			plain := plainOf(b, f, f.top.Extent, numberTop, kindTop)
-			copy(plain, plain[32:48])
+			copy(plain, plain[2*fenceSize:2*fenceSize+16])
 			replace(b, f, f.top.Extent, numberTop, kindTop, plain)
 		},
 		"fence does not fit": func(b []byte, f *footer) {
 			plain := plainOf(b, f, f.top.Extent, numberTop, kindTop)
 			plain[15]++
 			replace(b, f, f.top.Extent, numberTop, kindTop, plain)
+		},
+		"fence hides an expiry": func(b []byte, f *footer) {
+			plain := plainOf(b, f, f.top.Extent, numberTop, kindTop)
+			clear(plain[16:fenceSize])
+			replace(b, f, f.top.Extent, numberTop, kindTop, plain)
+		},
+		"fence hides all expiries": func(b []byte, f *footer) {
+			plain := plainOf(b, f, f.top.Extent, numberTop, kindTop)
+			for n := range f.blocks {
+				clear(plain[n*fenceSize+16 : (n+1)*fenceSize])
+			}
+			replace(b, f, f.top.Extent, numberTop, kindTop, plain)
+		},
+		"expiry beyond the limit": func(b []byte, f *footer) {
+			plain := plainOf(b, f, f.block(1), 1, kindEntries)
+			plain[24+7] = 0xff
+			replace(b, f, f.block(1), 1, kindEntries, plain)
 		},
 		"filter of another shape": func(b []byte, f *footer) {
 			plain := plainOf(b, f, f.filter.Extent, numberFilter, kindFilter)
@@ -168,7 +185,7 @@ func TestSignedIndexIsStillHeldTogetherByItsSeals(t *testing.T) {
 		},
 		"entry out of the rows": func(b []byte, f *footer) {
 			plain := plainOf(b, f, f.block(1), 1, kindEntries)
-			plain[24+3] = 0xff
+			plain[32+3] = 0xff
 			replace(b, f, f.block(1), 1, kindEntries, plain)
 		},
 		"entries out of order": func(b []byte, f *footer) {

@@ -17,6 +17,8 @@ func FuzzPointer(f *testing.F) {
 	for _, p := range []Pointer{
 		{Offset: DataStart, Len: [3]uint32{0, 0, minSealed}},
 		{Row: 1<<32 - 1, Offset: 1 << 40, Len: [3]uint32{100, 200, 300}, Commit: [3]crypto.Commitment{{1}, {2}, {3}}},
+		{Offset: DataStart, Len: [3]uint32{0, 0, minSealed}, Expires: 1_900_000_000_000},
+		{Offset: DataStart, Len: [3]uint32{0, 0, minSealed}, Expires: MaxExpiry + 1},
 		{Offset: DataStart - 1, Len: [3]uint32{0, 0, minSealed}},
 		{Offset: 1 << 63, Len: [3]uint32{0, 1<<32 - 1, 1<<32 - 1}},
 	} {
@@ -130,11 +132,21 @@ func FuzzIndexBlock(f *testing.F) {
 }
 
 func FuzzTop(f *testing.F) {
-	f.Add(encodeTop([]crypto.Token{{1}, {1}, {2}}), 3)
+	f.Add(encodeTop([]fence{{first: crypto.Token{1}}, {first: crypto.Token{1}}, {first: crypto.Token{2}}}), 3)
+	f.Add(encodeTop([]fence{{crypto.Token{1}, 5}, {crypto.Token{2}, 0}}), 2)
 	f.Add([]byte{}, 0)
 	f.Fuzz(func(t *testing.T, b []byte, blocks int) {
-		top, err := decodeTop(b, max(0, blocks)%1000)
-		if err == nil && !bytes.Equal(encodeTop(top), b) {
+		top, expires, err := decodeTop(b, max(0, blocks)%1000)
+		if err != nil {
+			return
+		}
+		fences := make([]fence, len(top))
+		for i := range top {
+			if fences[i].first = top[i]; expires != nil {
+				fences[i].expires = expires[i]
+			}
+		}
+		if !bytes.Equal(encodeTop(fences), b) {
 			t.Fatal("a fence has two encodings")
 		}
 	})

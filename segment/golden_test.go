@@ -38,7 +38,7 @@ func fixedIdentity() (id Identity) {
 
 // fixedEntry is the one row of the page's examples.
 func fixedEntry() Entry {
-	e := Entry{Seq: 42, Pointer: Pointer{Row: 5, Offset: DataStart, Len: [NumFields]uint32{29, 0, 30}}}
+	e := Entry{Seq: 42, Pointer: Pointer{Row: 5, Offset: DataStart, Len: [NumFields]uint32{29, 0, 30}, Expires: 1_900_000_000_000}}
 	count(e.Token[:], 0x40)
 	count(e.Commit[Vector][:], 0x50)
 	count(e.Commit[Head][:], 0x60)
@@ -89,9 +89,9 @@ func TestGoldenPointer(t *testing.T) {
 	var e codec.Encoder
 	fixedEntry().Append(&e)
 	golden.Check(t, page, "pointer", e.B, []golden.Field{
-		{Name: "row number", Size: 4}, {Name: "offset", Size: 8}, {Name: "presence: vector 1, contents 2, head 4", Size: 1},
+		{Name: "row number", Size: 4}, {Name: "offset", Size: 8}, {Name: "presence: vector 1, contents 2, head 4, expiry 8", Size: 1},
 		{Name: "vector: sealed length", Size: 4}, {Name: "vector: commitment", Size: 16},
-		{Name: "head: sealed length", Size: 4}, {Name: "head: commitment", Size: 16},
+		{Name: "head: sealed length", Size: 4}, {Name: "head: commitment", Size: 16}, {Name: "expiry", Size: 8},
 	})
 }
 
@@ -100,7 +100,7 @@ func TestGoldenIndexEntry(t *testing.T) {
 	x := fixedEntry()
 	appendEntry(&e, &x)
 	golden.Check(t, page, "index entry", e.B, []golden.Field{
-		{Name: "token", Size: 16}, {Name: "sequence number", Size: 8}, {Name: "row number", Size: 4}, {Name: "offset", Size: 8},
+		{Name: "token", Size: 16}, {Name: "sequence number", Size: 8}, {Name: "expiry", Size: 8}, {Name: "row number", Size: 4}, {Name: "offset", Size: 8},
 		{Name: "vector: sealed length", Size: 4}, {Name: "contents: sealed length", Size: 4}, {Name: "head: sealed length", Size: 4},
 		{Name: "vector: commitment", Size: 16}, {Name: "contents: commitment", Size: 16}, {Name: "head: commitment", Size: 16},
 	})
@@ -137,11 +137,11 @@ func TestGoldenSealedIndex(t *testing.T) {
 	}
 	b := readFile(t, fs, "f")
 	start := DataStart + indexAlign
-	filter := int(ref.Off) - start - (entrySize + 16) - (16 + 16)
+	filter := int(ref.Off) - start - (entrySize + 16) - (fenceSize + 16)
 	golden.Check(t, page, "sealed index of one row", b[start:ref.Off], []golden.Field{
 		{Name: "entry block 0: ciphertext", Size: entrySize}, {Name: "entry block 0: tag", Size: 16},
 		{Name: "filter: ciphertext", Size: filter - 16}, {Name: "filter: tag", Size: 16},
-		{Name: "top block: ciphertext", Size: 16}, {Name: "top block: tag", Size: 16},
+		{Name: "top block: ciphertext", Size: fenceSize}, {Name: "top block: tag", Size: 16},
 	})
 	golden.Check(t, page, "footer", b[ref.Off:ref.Off+ref.Len], []golden.Field{
 		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "index id", Size: 16}, {Name: "segment id", Size: 16},

@@ -10,6 +10,10 @@ const (
 	MaxMetadata  = 64 << 20
 )
 
+// MaxExpiry is the latest time at which a row may expire, the last millisecond of
+// the year 9999, in milliseconds since 1970 (UTC).
+const MaxExpiry = 253_402_300_799_999
+
 const (
 	// HeaderSlotSize is the length of a header slot: one block of the disk, so
 	// that the slots can be written and zeroed apart.

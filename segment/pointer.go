@@ -38,15 +38,23 @@ const (
 // wants tells whether the field has to be read.
 func (w Fields) wants(f Field) bool { return f == Head || w&(1<<f) != 0 }
 
-// Pointer says where a row stands and commits to its bytes. Len counts sealed
-// bytes; 0 is an absent field. The fields stand side by side from Offset on, in
-// the order vector, contents, head.
+// Pointer says where a row stands, commits to its bytes, and says until when it
+// counts. Len counts sealed bytes; 0 is an absent field. The fields stand side by
+// side from Offset on, in the order vector, contents, head.
 type Pointer struct {
 	Row    uint32
-	Offset uint64
 	Len    [NumFields]uint32
-	Commit [NumFields]crypto.Commitment
+	Offset uint64
+	// Expires is from when on the row is none any more, in milliseconds since
+	// 1970 (UTC); 0: never. It stands beside the row and not in it, so that whoever
+	// may erase finds what has expired without a key that opens rows.
+	Expires uint64
+	Commit  [NumFields]crypto.Commitment
 }
+
+// Expired tells whether the row's time has come, at a time in milliseconds since
+// 1970.
+func (p *Pointer) Expired(now int64) bool { return p.Expires != 0 && int64(p.Expires) <= now }
 
 // Entry is a row in the sealed index: whose it is and since when.
 type Entry struct {
@@ -87,12 +95,18 @@ func (p *Pointer) check() error {
 	if p.Offset < DataStart || p.Offset > maxDataEnd-p.size() {
 		return fmt.Errorf("row %d at offset %d with %d bytes is outside of every row area", p.Row, p.Offset, p.size())
 	}
+	if p.Expires > MaxExpiry {
+		return fmt.Errorf("row %d expires %d ms after 1970, at most %d allowed", p.Row, p.Expires, uint64(MaxExpiry))
+	}
 	return nil
 }
 
+// presentExpiry is the bit of an expiry, behind those of the fields.
+const presentExpiry = 1 << NumFields
+
 // Append encodes the pointer in the form of log records: row u32, offset u64,
-// presence u8 (bit f for field f), then length u32 and commitment of each
-// present field.
+// presence u8 (bit f for field f, bit 3 for an expiry), then length u32 and
+// commitment of each present field, then the expiry u64 if there is one.
 func (p Pointer) Append(e *codec.Encoder) {
 	e.U32(p.Row)
 	e.U64(p.Offset)
@@ -102,6 +116,9 @@ func (p Pointer) Append(e *codec.Encoder) {
 			present |= 1 << f
 		}
 	}
+	if p.Expires != 0 {
+		present |= presentExpiry
+	}
 	e.U8(present)
 	for f := range NumFields {
 		if p.Len[f] != 0 {
@@ -109,13 +126,16 @@ func (p Pointer) Append(e *codec.Encoder) {
 			e.Raw(p.Commit[f][:])
 		}
 	}
+	if p.Expires != 0 {
+		e.U64(p.Expires)
+	}
 }
 
 // DecodePointer reads what [Pointer.Append] wrote. The error is the decoder's.
 func DecodePointer(d *codec.Decoder) Pointer {
 	p := Pointer{Row: d.U32(), Offset: d.U64()}
 	present := d.U8()
-	if present>>NumFields != 0 {
+	if present>>(NumFields+1) != 0 {
 		d.Fail("row %d: presence %#x names unknown fields", p.Row, present)
 	}
 	for f := range NumFields {
@@ -126,6 +146,11 @@ func DecodePointer(d *codec.Decoder) Pointer {
 			d.Fail("row %d: %v is present with length 0", p.Row, Field(f))
 		}
 		d.Copy(p.Commit[f][:])
+	}
+	if present&presentExpiry != 0 {
+		if p.Expires = d.U64(); p.Expires == 0 {
+			d.Fail("row %d: an expiry is present and 0", p.Row)
+		}
 	}
 	if d.Err() == nil {
 		if err := p.check(); err != nil {

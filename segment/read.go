@@ -14,6 +14,7 @@ type Content struct {
 	Vector   []float32
 	Contents []byte
 	Metadata []byte
+	Expires  uint64 // as in the pointer that it was read by
 }
 
 // Read opens the wanted fields of a row and its id. It reads these fields'
@@ -26,7 +27,7 @@ func (f *File) Read(p Pointer, want Fields) (Content, error) {
 	if err != nil {
 		return Content{}, err
 	}
-	var c Content
+	c := Content{Expires: p.Expires}
 	for k := range Field(NumFields) {
 		if plain[k] == nil {
 			continue

@@ -20,6 +20,9 @@ type Table struct {
 	aead cipher.AEAD
 	fuse filter
 	top  []crypto.Token
+	// expires is the earliest expiry in each entry block, 0 where there is none;
+	// nil when nothing in the segment expires.
+	expires []uint64
 }
 
 // OpenTable opens the index that ref, from a signed record, points to. verify
@@ -82,7 +85,7 @@ func (t *Table) load() error {
 	if plain, err = t.openPart(t.foot.top, numberTop, kindTop, nil); err != nil {
 		return err
 	}
-	if t.top, err = decodeTop(plain, len(t.foot.blocks)); err != nil {
+	if t.top, t.expires, err = decodeTop(plain, len(t.foot.blocks)); err != nil {
 		return t.damaged(t.foot.top.Off, err)
 	}
 	return nil
@@ -128,8 +131,13 @@ func (t *Table) DataEnd() uint64 { return t.foot.dataEnd }
 
 // Memory is what the table itself keeps in memory, in bytes.
 func (t *Table) Memory() int64 {
-	return t.fuse.memory() + int64(len(t.top)*16+len(t.foot.blocks)*32)
+	return t.fuse.memory() + int64(len(t.top)*16+len(t.expires)*8+len(t.foot.blocks)*32)
 }
+
+// Expiries answers the earliest expiry in each entry block, 0 where none of its
+// rows expires; nil when none of the segment's does. The caller must not change
+// it.
+func (t *Table) Expiries() []uint64 { return t.expires }
 
 // MayContain is false when no row has the token. It is wrongly true once in
 // 65,536.
@@ -217,6 +225,20 @@ func (t *Table) All(fn func(Entry) error) error {
 	return nil
 }
 
+// Block calls fn with every entry of one entry block, by its place among them.
+func (t *Table) Block(n int, fn func(Entry)) error {
+	w := newWalker(t)
+	defer w.free()
+	entries, err := w.block(n, nil)
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		fn(entries[i])
+	}
+	return nil
+}
+
 // cached answers a block's entries, which the caller must not change, and
 // leaves them in the cache.
 func (t *Table) cached(n int, cache *BlockCache) ([]Entry, error) {
@@ -237,7 +259,8 @@ func (t *Table) cached(n int, cache *BlockCache) ([]Entry, error) {
 func (t *Table) blockKey(n int) blockKey { return blockKey{t.f.segment, t.ref.Hash, n} }
 
 // openBlock reads block n through buf and decodes it into dst's capacity. The
-// fence bounds its tokens on both sides, which orders all blocks.
+// fence bounds its tokens on both sides, which orders all blocks, and its expiries:
+// who looks for what has expired passes by the blocks that the fence says have none.
 func (t *Table) openBlock(n int, buf []byte, dst []Entry) ([]Entry, error) {
 	at := t.foot.block(n)
 	plain, err := t.openPart(part{at, t.foot.blocks[n]}, uint64(n), kindEntries, buf)
@@ -250,6 +273,9 @@ func (t *Table) openBlock(n int, buf []byte, dst []Entry) ([]Entry, error) {
 	}
 	if entries[0].Token != t.top[n] || n+1 < len(t.top) && compareTokens(entries[len(entries)-1].Token, t.top[n+1]) > 0 {
 		return nil, t.damaged(at.Off, fmt.Errorf("block %d does not fit the fence", n))
+	}
+	if got := earliest(entries); t.expires == nil && got != 0 || t.expires != nil && t.expires[n] != got {
+		return nil, t.damaged(at.Off, fmt.Errorf("block %d expires at %d first, the fence says otherwise", n, got))
 	}
 	return entries, nil
 }

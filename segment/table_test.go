@@ -24,6 +24,9 @@ func manyEntries(t testing.TB, rng *rand.Rand, n int) *closed {
 		binary.LittleEndian.PutUint64(e.Token[:], rng.Uint64())
 		e.Len[Head] = minSealed + uint32(rng.IntN(50))
 		e.Commit[Head] = crypto.Commitment{byte(i)}
+		if i%3 == 1 {
+			e.Expires = 1 + rng.Uint64N(MaxExpiry)
+		}
 		c.in.DataEnd += e.size()
 		c.in.Entries = append(c.in.Entries, e)
 	}

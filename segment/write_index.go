@@ -106,7 +106,7 @@ func newIndexWriter(h vfs.File, in IndexInput, a cipher.AEAD) *indexWriter {
 }
 
 func (w *indexWriter) write(entries []Entry, signer *crypto.Signer, size uint64) (FooterRef, error) {
-	top, err := w.blocks(entries)
+	fences, err := w.blocks(entries)
 	if err != nil {
 		return FooterRef{}, err
 	}
@@ -115,7 +115,7 @@ func (w *indexWriter) write(entries []Entry, signer *crypto.Signer, size uint64)
 		return FooterRef{}, err
 	}
 	w.foot.filter = w.part(numberFilter, kindFilter, fuse.encode())
-	w.foot.top = w.part(numberTop, kindTop, encodeTop(top))
+	w.foot.top = w.part(numberTop, kindTop, encodeTop(fences))
 	foot := w.foot.sign(signer)
 	if err := w.padTo(size, len(foot)+tailSize); err != nil {
 		return FooterRef{}, err
@@ -126,13 +126,13 @@ func (w *indexWriter) write(entries []Entry, signer *crypto.Signer, size uint64)
 	return ref, w.flush()
 }
 
-// blocks seals the entries and answers the first token of each block.
-func (w *indexWriter) blocks(entries []Entry) ([]crypto.Token, error) {
-	var top []crypto.Token
+// blocks seals the entries and answers what the top block says of them.
+func (w *indexWriter) blocks(entries []Entry) ([]fence, error) {
+	var fences []fence
 	plain := codec.Encoder{B: make([]byte, 0, blockSize)}
 	for n := uint64(0); len(entries) > 0; n++ {
 		count := min(blockEntries, len(entries))
-		top = append(top, entries[0].Token)
+		fences = append(fences, fence{entries[0].Token, earliest(entries[:count])})
 		plain.B = plain.B[:0]
 		for i := range entries[:count] {
 			appendEntry(&plain, &entries[i])
@@ -146,7 +146,7 @@ func (w *indexWriter) blocks(entries []Entry) ([]crypto.Token, error) {
 			}
 		}
 	}
-	return top, nil
+	return fences, nil
 }
 
 // part seals one part behind the last one.

@@ -3,7 +3,9 @@
 // carries, and the in-memory [Set] that readers consult.
 //
 // A tombstone is a token and a sequence number. It kills the rows of that token
-// whose own number is below it, and no others.
+// whose own number is below it, and no others. Of a delete the number is the
+// delete's own. Of an expiry it is that of the row whose time has come, plus one: a
+// row upserted meanwhile may bear the very number, and lives.
 //
 // # The record
 //
@@ -11,7 +13,8 @@
 // seals it; docs/format/tombstone.md draws its bytes. The log authenticates the
 // payload before it is decoded. The decoder refuses, and names, everything that
 // the encoder does not write, so a delete has one encoding; it never allocates
-// more than its input is long.
+// more than its input is long. [AppendExpiry] and [DecodeExpiry] are the same for
+// the rows whose time has come.
 //
 // # The set
 //

@@ -14,7 +14,7 @@ const (
 	// delete.
 	MaxTokens = 1_000_000
 
-	recordVersion = 1
+	recordVersion = 1 // of a delete's record, and of an expiry's
 	headerSize    = 6 // version, flags, count
 	tokenSize     = len(crypto.Token{})
 )
@@ -50,7 +50,7 @@ func AppendRecord(dst []byte, sorted []crypto.Token) []byte {
 // and where, and it is for the caller to name the record.
 func DecodeRecord(b []byte) ([]crypto.Token, error) {
 	d := codec.NewDecoder(b)
-	n := decodeHeader(d)
+	n := decodeHeader(d, tokenSize)
 	if d.Err() != nil {
 		return nil, fmt.Errorf("tombstone record: %w", d.Err())
 	}
@@ -67,9 +67,10 @@ func DecodeRecord(b []byte) ([]crypto.Token, error) {
 	return tokens, nil
 }
 
-// decodeHeader reads what stands before the tokens and answers their number,
-// which b is long enough for.
-func decodeHeader(d *codec.Decoder) int {
+// decodeHeader reads what stands before the tokens, of a delete's or an expiry's
+// record, and answers their number, which the input is long enough for: a token, and
+// what belongs to it, takes size bytes.
+func decodeHeader(d *codec.Decoder, size int) int {
 	switch version := d.U8(); {
 	case version > recordVersion:
 		d.Fail("version %d, %d is the highest known: %w", version, recordVersion, fault.ErrNewer)
@@ -79,7 +80,7 @@ func decodeHeader(d *codec.Decoder) int {
 	if flags := d.U8(); flags != 0 {
 		d.Fail("flags %#02x at offset 1, none are known", flags)
 	}
-	n := d.Count(tokenSize)
+	n := d.Count(size)
 	if n > MaxTokens {
 		d.Fail("%d tokens, at most %d allowed", n, MaxTokens)
 	}

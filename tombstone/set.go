@@ -3,6 +3,7 @@ package tombstone
 import (
 	"hash/maphash"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -41,6 +42,8 @@ type Set struct {
 	seed     maphash.Seed
 	incoming atomic.Pointer[call]
 	shards   [shardCount]atomic.Pointer[table]
+	// expired is what AddEach has added; nil: nothing. It has none of its own.
+	expired atomic.Pointer[Set]
 
 	tokens atomic.Int64
 	bytes  atomic.Int64
@@ -162,8 +165,24 @@ func (s *Set) growLocked(shard byte, n int) *table {
 	return t
 }
 
-// Newest is the highest sequence number that deletes t; ok is false when none
-// does.
+// AddEach takes tombstones with sequence numbers of their own, as an expiry record
+// holds them. Readers see those of one number as a whole, but not all of them
+// together. They are kept apart from what Add takes, for nobody has deleted them: a
+// number may be that of a call that has nothing to do with it. The slice stays as it
+// is.
+func (s *Set) AddEach(each []Tombstone) {
+	s.mu.Lock()
+	e := s.expired.Load()
+	if e == nil {
+		e = NewSet()
+		s.expired.Store(e)
+	}
+	s.mu.Unlock()
+	e.addBySeq(slices.Clone(each))
+}
+
+// Newest is the highest sequence number below which t's rows are dead; ok is false
+// when there is none.
 func (s *Set) Newest(t crypto.Token) (seq uint64, ok bool) {
 	mark := uint64(0)
 	// The order matters: a call that has left incoming by now is in the tables
@@ -174,16 +193,33 @@ func (s *Set) Newest(t crypto.Token) (seq uint64, ok bool) {
 	if tab := s.shards[t[0]].Load(); tab != nil {
 		mark = max(mark, tab.find(&t))
 	}
+	if e := s.expired.Load(); e != nil {
+		if seq, ok := e.Newest(t); ok {
+			mark = max(mark, seq+1)
+		}
+	}
 	if mark == 0 {
 		return 0, false
 	}
 	return mark - 1, true
 }
 
-// Len is how many tokens the set holds, each counted once. While an Add runs it
-// is an upper bound.
-func (s *Set) Len() int { return int(s.tokens.Load()) }
+// Len is how many tokens the set holds, each counted once, or twice when it was
+// deleted and has expired. While an Add runs it is an upper bound.
+func (s *Set) Len() int {
+	n := int(s.tokens.Load())
+	if e := s.expired.Load(); e != nil {
+		n += e.Len()
+	}
+	return n
+}
 
 // Bytes is the memory that the set holds. Tables that only a running [Set.All]
 // still reads are not in it.
-func (s *Set) Bytes() int64 { return s.bytes.Load() }
+func (s *Set) Bytes() int64 {
+	n := s.bytes.Load()
+	if e := s.expired.Load(); e != nil {
+		n += e.Bytes()
+	}
+	return n
+}

@@ -20,15 +20,24 @@ func (s *Set) All() []Tombstone { return s.Snapshot().All() }
 
 // Snapshot is a set as it was at one moment.
 type Snapshot struct {
-	views *[shardCount]view
-	n     int
-	again []Tombstone
+	views   *[shardCount]view
+	n       int
+	again   []Tombstone
+	expired *Snapshot // nil: nothing has
 }
 
 // Again is the deletes that [Snapshot.All] leaves out, in no order: those of a
 // token that a later delete has deleted again. Readers need the newest alone; who
 // counts what each delete has found needs them all.
 func (s Snapshot) Again() []Tombstone { return s.again }
+
+// Expired is all that [Set.AddEach] has added, in no order.
+func (s Snapshot) Expired() []Tombstone {
+	if s.expired == nil {
+		return nil
+	}
+	return append(s.expired.All(), s.expired.again...)
+}
 
 // All is the tombstones of every call that was added before the snapshot, and
 // of no part of any other: ascending by token, one a token, with its newest
@@ -71,5 +80,10 @@ func (s *Set) Snapshot() Snapshot {
 		}
 	}
 	s.mu.snapshots++
-	return Snapshot{&views, n, s.mu.again[:len(s.mu.again):len(s.mu.again)]}
+	out := Snapshot{views: &views, n: n, again: s.mu.again[:len(s.mu.again):len(s.mu.again)]}
+	if e := s.expired.Load(); e != nil {
+		now := e.Snapshot()
+		out.expired = &now
+	}
+	return out
 }

@@ -53,6 +53,7 @@ type reportJSON struct {
 	Segments     int      `json:"segments"`
 	OpenSegments int      `json:"open_segments"`
 	Rows         uint64   `json:"rows"`
+	ExpiredRows  uint64   `json:"expired_rows"` // hidden, not dead yet; not among rows
 	DeadRows     uint64   `json:"dead_rows"`
 	LogGroups    uint64   `json:"log_groups"`
 	ErasedBytes  uint64   `json:"erased_bytes"`
@@ -70,7 +71,7 @@ func (a *app) printReport(r engine.Report, d time.Duration) error {
 			problems[i] = p.Error()
 		}
 		return writeJSON(a.stdout, reportJSON{
-			len(r.Problems) == 0, r.Segments, r.OpenSegments, r.Rows, r.DeadRows, r.LogGroups,
+			len(r.Problems) == 0, r.Segments, r.OpenSegments, r.Rows, r.Expired, r.DeadRows, r.LogGroups,
 			r.ErasedBytes, r.PendingBytes, r.Tombstones, r.RowsUnread, problems, d.Seconds(),
 		})
 	}
@@ -85,6 +86,9 @@ func (a *app) printReport(r engine.Report, d time.Duration) error {
 	var p page
 	p.line("check", "%s (%s)", verdict, took(d))
 	p.line("segments", "%s closed, %s open", number(r.Segments), number(r.OpenSegments))
+	if r.Expired > 0 {
+		rows += fmt.Sprintf(", %s expired", number(r.Expired))
+	}
 	if r.Tombstones > 0 {
 		rows += fmt.Sprintf(" (with up to %s deleted, not applied yet)", number(r.Tombstones))
 	}

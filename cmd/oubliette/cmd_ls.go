@@ -18,12 +18,13 @@ func (a *app) lsCommand() *cobra.Command {
 		Short: "List the ids of an index",
 		Long: `Print the id of every item, one a line, in no order that means anything. An id
 that is not plain text stands as a string in double quotes. Both forms are good
-as arguments of get and delete, and as lines for "get -" and "delete -". --long adds the vector's dimension, the
-bytes of the contents and of the metadata (- where the field is absent).`,
+as arguments of get and delete, and as lines for "get -" and "delete -". --long adds
+the vector's dimension, the bytes of the contents and of the metadata, and when the
+item expires (- where there is none).`,
 		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.ls(ctx, long) }),
 	}
-	cmd.Flags().BoolVarP(&long, "long", "l", false, "dimension and sizes, too")
+	cmd.Flags().BoolVarP(&long, "long", "l", false, "dimension, sizes and expiry, too")
 	return cmd
 }
 
@@ -58,7 +59,7 @@ type listed struct {
 }
 
 func (a *app) printListed(out *bufio.Writer, it engine.Item, long bool) error {
-	l := listed{itemLine: lineOf(engine.Item{ID: it.ID})}
+	l := listed{itemLine: lineOf(engine.Item{ID: it.ID, ExpiresAt: it.ExpiresAt})}
 	if it.Vector != nil {
 		l.Dimension = new(len(it.Vector))
 	}
@@ -74,7 +75,11 @@ func (a *app) printListed(out *bufio.Writer, it engine.Item, long bool) error {
 	case a.json:
 		return writeJSON(out, l.itemLine)
 	case long:
-		_, err := fmt.Fprintf(out, "%8s %10s %10s  %s\n", orDash(l.Dimension), orDash(l.ContentsBytes), orDash(l.MetadataBytes), formatID(it.ID))
+		expires := "-"
+		if !it.ExpiresAt.IsZero() {
+			expires = it.ExpiresAt.Format("2006-01-02T15:04:05.000Z07:00")
+		}
+		_, err := fmt.Fprintf(out, "%8s %10s %10s %24s  %s\n", orDash(l.Dimension), orDash(l.ContentsBytes), orDash(l.MetadataBytes), expires, formatID(it.ID))
 		return err
 	}
 	_, err := fmt.Fprintln(out, formatID(it.ID))

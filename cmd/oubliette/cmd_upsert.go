@@ -32,6 +32,9 @@ Only the id is required. Bytes that are no text go into "contents_base64" (and
 an error. "metadata": null is a value; any other null is an absent field. Blank
 lines are skipped. All vectors have the dimension of the index.
 
+"expires_at": "2030-01-31T12:00:00Z" (RFC 3339) is from when on there is no such
+item any more: it is hidden then, and erased as if it had been deleted.
+
 Items are committed in batches of --batch lines (fewer when they are large),
 each all or nothing and durable. A bad line ends the command: nothing of its
 batch is applied, the batches before it stay, and the error says how many items

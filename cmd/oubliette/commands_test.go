@@ -91,7 +91,7 @@ func TestTextIsForPeople(t *testing.T) {
 		says []string
 	}{
 		{"stat", []string{"store          " + c.env[envStore], "index          default", "  items        3"}},
-		{"ls --long", []string{"       3         14         38  a\n", "       -          3          4  b\n", "       3          0          -  \"line\\nbreak\"\n"}},
+		{"ls --long", []string{"       3         14         38                        -  a\n", "       -          3          4                        -  b\n", "       3          0          -                        -  \"line\\nbreak\"\n"}},
 		{"check", []string{"everything is as it was written", "3 living and whole, 0 dead"}},
 		{"delete a", []string{"asked          to delete 1 distinct id\n", "by root", "erased         1 row, "}},
 		{"purge", []string{"every delete up to sequence number"}},

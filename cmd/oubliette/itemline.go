@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"oubliette/engine"
@@ -30,11 +31,12 @@ type itemLine struct {
 	Contents       *string         `json:"contents,omitempty"`
 	ContentsBase64 []byte          `json:"contents_base64,omitempty"`
 	Metadata       json.RawMessage `json:"metadata,omitempty"`
+	ExpiresAt      time.Time       `json:"expires_at,omitzero"` // RFC 3339
 }
 
 // lineOf is the line of an item.
 func lineOf(it engine.Item) itemLine {
-	l := itemLine{Metadata: it.Metadata}
+	l := itemLine{Metadata: it.Metadata, ExpiresAt: it.ExpiresAt}
 	if utf8.ValidString(it.ID) {
 		l.ID = it.ID
 	} else {
@@ -139,7 +141,7 @@ func setField(it *engine.Item, name string, raw json.RawMessage) error {
 	case "metadata":
 		it.Metadata = raw
 		return nil
-	case "id", "id_base64", "vector", "vector_base64", "contents", "contents_base64":
+	case "id", "id_base64", "vector", "vector_base64", "contents", "contents_base64", "expires_at":
 		if null {
 			return nil
 		}
@@ -157,6 +159,8 @@ func setField(it *engine.Item, name string, raw json.RawMessage) error {
 		return err
 	case "vector":
 		return parseVector(raw, &it.Vector)
+	case "expires_at":
+		return parseExpiry(raw, &it.ExpiresAt)
 	}
 	b, err := base64Bytes(raw)
 	if err != nil {
@@ -194,6 +198,18 @@ func parseVector(raw json.RawMessage, v *[]float32) error {
 	}
 	if bytes.Contains(raw, []byte("null")) {
 		return errors.New("an element is null")
+	}
+	return nil
+}
+
+// parseExpiry reads a time that the store takes. The zero time, which would stand for
+// none, is not among them.
+func parseExpiry(raw json.RawMessage, at *time.Time) error {
+	if err := json.Unmarshal(raw, at); err != nil {
+		return errors.New(`not a time as RFC 3339 has it, like "2030-01-31T12:00:00Z"`)
+	}
+	if ms := at.UnixMilli(); ms < 1 || ms > engine.MaxExpiry {
+		return errors.New("not between the years 1970 and 9999")
 	}
 	return nil
 }
