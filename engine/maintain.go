@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"oubliette/crypto"
+	"oubliette/segment"
 )
 
 // maintenance is the one goroutine of an index that applies, erases, seals and
@@ -21,6 +24,10 @@ type maintenance struct {
 	err error      // of the last turn
 
 	pending bool // dead extents may be left
+
+	// wiped: what has been overwritten of the extents that dead records list.
+	wiped map[crypto.SegmentID][]segment.Extent
+	held  bool // it is listed although it has been overwritten: for a backup
 
 	moving   *moving // the rewrite under way, nil when there is none
 	more     bool    // there is something to rewrite
@@ -63,7 +70,7 @@ func newMaintenance(s *state) *maintenance {
 	return &maintenance{
 		s: s, kick: make(chan struct{}, 1), jobs: make(chan *job),
 		quit: make(chan struct{}), done: make(chan struct{}),
-		stepSize: defaultStep,
+		stepSize: defaultStep, wiped: make(map[crypto.SegmentID][]segment.Extent),
 	}
 }
 
@@ -197,6 +204,7 @@ func (m *maintenance) work(ring *keyring) error {
 	full := s.fullLocked()
 	s.mu.RUnlock()
 	s.rollHeavy()
+	m.unhold()
 	var errs []error
 	if m.due(0.5) || full || m.pending {
 		errs = append(errs, m.purge(ring))
@@ -216,6 +224,9 @@ func (m *maintenance) work(ring *keyring) error {
 // tidy goes a step on with rewriting. A rewrite that fails keeps nobody waiting:
 // its segment is left alone for a while.
 func (m *maintenance) tidy(ring *keyring) {
+	if m.s.db.gate.pinned.Load() != nil {
+		return // what it makes would have to be copied as well; it goes on when the backup has ended
+	}
 	more, _, err := m.rewriteStep(context.Background(), ring, goal{})
 	if m.more = more; err != nil && !m.stopping() {
 		m.tell("rewrite", err)
@@ -308,6 +319,7 @@ func (m *maintenance) finish(context.Context) error {
 		return nil
 	}
 	s.roll()
+	m.unhold()
 	if err := errors.Join(m.catchUp(ring), m.seal(ring), m.purge(ring), m.moveFailed(ring), m.destroyDoomed()); err != nil {
 		return &PendingError{Indexes: []string{s.cat.name}, Err: err}
 	}
