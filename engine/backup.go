@@ -50,7 +50,7 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 		<-b.done
 		stop()
 	}()
-	_, err = io.CopyBuffer(w, r, make([]byte, 256<<10))
+	_, err = io.CopyBuffer(struct{ io.Writer }{w}, r, make([]byte, 256<<10)) // by Write alone
 	if err != nil {
 		b.cancel(err)
 	}
