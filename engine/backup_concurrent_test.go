@@ -213,18 +213,18 @@ func (w *slowly) Write(b []byte) (n int, err error) {
 // nothing of what is not in it.
 func TestABackupAmidWritesIsOfOneMoment(t *testing.T) {
 	rng := newRand(t)
-	rounds := 4
+	rounds := 3
 	if crashLong() {
 		rounds = 20
 	}
 	for round := range rounds {
-		limit := []uint64{16 << 10, 64 << 10, 1 << 20}[round%3]
+		limit := []uint64{32 << 10, 128 << 10, 1 << 20}[round%3]
 		t.Run(fmt.Sprintf("round %d, limit %d", round, limit), func(t *testing.T) {
 			defer engine.TailLimit(limit)()
 			c := newBackupCrowd(t, rng, 4)
 			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
 			began := c.clock.Add(1)
-			w := &slowly{pause: time.Duration(rng.IntN(8000)) * time.Microsecond, step: 32 << 10}
+			w := &slowly{pause: time.Duration(rng.IntN(3000)) * time.Microsecond, step: 32 << 10}
 			crashTimed(t, 2*time.Minute, "the backup", func() { must(t, c.s.Backup(context.Background(), w)) })
 			ended := c.clock.Add(1)
 			time.Sleep(20 * time.Millisecond)

@@ -25,7 +25,8 @@ import (
 //
 // A stream that was cut is io.ErrUnexpectedEOF, one that was altered ErrDamaged,
 // all that is no backup ErrForeign, a later format ErrNewer, each a
-// CorruptionError with the offset. After an error there is no store. A crash
+// CorruptionError with the offset. After an error there is no store (but where
+// the disk fails once more at taking its name back; the error says so). A crash
 // leaves none, or a whole one; what it leaves in the folder dir.restoring is
 // destroyed by the next Restore to dir.
 //
@@ -55,7 +56,14 @@ func Restore(ctx context.Context, r io.Reader, dir string, opts *Options) (err e
 	if err := in.begin(o); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, in.end()) }()
+	defer func() {
+		left := in.end()
+		if err == nil && left != nil { // the store is in place
+			o.Logger.Warn("a restore leaves its folder", "err", left)
+			return
+		}
+		err = errors.Join(err, left)
+	}()
 	if err := in.fill(ctx, r, o); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
@@ -209,6 +217,9 @@ func (in *restoring) recover(o *Options) error {
 	if err != nil {
 		return err
 	}
+	if err = db.recovered(); err != nil {
+		return errors.Join(err, db.Close())
+	}
 	err = db.Close()
 	var pending *PendingError
 	if errors.As(err, &pending) && pending.Err == nil {
@@ -218,23 +229,52 @@ func (in *restoring) recover(o *Options) error {
 	return err
 }
 
+// recovered is nil when Open has finished all that it finishes without a key. What
+// it could not do it leaves to the next Open: a store that is only being made need
+// not have that.
+func (db *DB) recovered() error {
+	var errs []error
+	for _, c := range db.mu.catalogue {
+		if c.err != nil {
+			errs = append(errs, c.err)
+			continue
+		}
+		m, err := db.readManifest(c)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, db.eraseOldSlots(c, m))
+		for i := range m.Segments {
+			dead, err := db.readDead(c.id, &m.Segments[i])
+			if err == nil && len(dead.Pending) > 0 && !db.overwritten(m.Segments[i].ID, dead.Generation) {
+				err = fmt.Errorf("dead rows of segment %s could not be overwritten", m.Segments[i].ID)
+			}
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // place gives the store its name. A crash before the first sync leaves the store
-// under one name or the other; where a sync fails, the name is taken back.
+// under one name or the other. Where it fails, the name is taken back.
 func (in *restoring) place(dir string) error {
 	if err := in.fs.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := in.fs.Rename(in.store, dir); err != nil {
-		return err
-	}
-	err := syncDir(in.fs, in.fs.PathDir(dir))
+	err := in.fs.Rename(in.store, dir)
 	if err == nil {
-		err = syncDir(in.fs, in.root)
+		if err = syncDir(in.fs, in.fs.PathDir(dir)); err == nil {
+			err = syncDir(in.fs, in.root)
+		}
 	}
-	if err != nil {
-		err = errors.Join(err, in.fs.Rename(dir, in.store))
+	if err == nil {
+		return nil
 	}
-	return err
+	if back := in.fs.Rename(dir, in.store); back != nil && !errors.Is(back, os.ErrNotExist) {
+		return fmt.Errorf("restore: the store is in %s, and may be gone after a crash: %w", dir, errors.Join(err, back))
+	}
+	return fmt.Errorf("restore: %w", err)
 }
 
 // fill writes what stands in the stream.
