@@ -196,11 +196,11 @@ func TestWhatHappensToAnIndexWhileABackupStandsStill(t *testing.T) {
 			s.create("b")
 			return nil
 		}},
-		{"a new one of its name", func(s *store, ix *engine.Index, want map[string]engine.Item) *engine.Index {
+		{"a new one of its name", func(s *store, _ *engine.Index, want map[string]engine.Item) *engine.Index {
 			must(s, s.DeleteIndex(ctx, "a", s.keys["a"]))
 			clear(want)
 			want["new"] = makeItem("new", 1)
-			ix = s.create("a")
+			ix := s.create("a")
 			must(s, ix.Upsert(ctx, []engine.Item{want["new"]}))
 			return ix
 		}},

@@ -125,9 +125,7 @@ func TestARestoreThatFailsLeavesNothing(t *testing.T) {
 	rng := newRand(t)
 	stream, keys, gone, want := deletedMeanwhile(t)
 	plans := []faultPlan{{what: "failed read", reads: true, err: syscall.EIO}}
-	for _, p := range faultMutations("") {
-		plans = append(plans, p)
-	}
+	plans = append(plans, faultMutations("")...)
 	for _, plan := range plans {
 		t.Run(plan.what, func(t *testing.T) {
 			runs := 0
