@@ -121,9 +121,14 @@ func TestErasuresGoOnWhileTheTakerOfABackupStandsStill(t *testing.T) {
 	var gone, replaced residue
 	gone.note(t, s, ix, []string{"p0", "p3", "q9", "r30"})
 	everyThird(t, ix, want)
+	receipt := got(ix.Delete(ctx, []string{"q1"}))(t)
+	delete(want, "q1")
 	cert := got(ix.Purge(ctx))(t)
-	if cert.Rows != 42 {
+	if cert.Rows != 43 {
 		t.Errorf("the certificate names %d rows", cert.Rows)
+	}
+	if st := got(ix.Status(ctx, receipt))(t); st.State != engine.Erased || st.ErasedAt.IsZero() || st.Rows != 1 {
+		t.Errorf("status: %+v", st)
 	}
 	gone.wantGone(t, s.fs)
 	replaced.note(t, s, ix, []string{"p1", "r1"})
@@ -148,6 +153,9 @@ func TestErasuresGoOnWhileTheTakerOfABackupStandsStill(t *testing.T) {
 	replaced.wantGone(t, r.fs)
 	back := r.load("a")
 	wantItems(t, back, want)
+	if st := got(back.Status(ctx, receipt))(t); st.State != engine.Erased {
+		t.Errorf("status in the restored store: %+v", st)
+	}
 	got(back.Check(ctx))(t)
 	got(back.Purge(ctx))(t)
 	gone.wantGone(t, r.fs)
@@ -174,6 +182,11 @@ func TestWhatHappensToAnIndexWhileABackupStandsStill(t *testing.T) {
 		{"compaction", func(s *store, ix *engine.Index, want map[string]engine.Item) *engine.Index {
 			everyThird(s, ix, want)
 			must(s, ix.Compact(ctx))
+			return ix
+		}},
+		{"a purge that rewrites", func(s *store, ix *engine.Index, want map[string]engine.Item) *engine.Index {
+			everyThird(s, ix, want)
+			got(ix.Purge(ctx, engine.WithRewrite()))(s)
 			return ix
 		}},
 		{"another key", func(s *store, ix *engine.Index, want map[string]engine.Item) *engine.Index {

@@ -59,6 +59,10 @@ type Options struct {
 	// Now is the clock of receipts and certificates; default time.Now. The
 	// deadline runs on the monotonic clock whatever Now says.
 	Now func() time.Time
+
+	// restoring: the store is being made of a backup, and not used. Its ledger is left
+	// alone.
+	restoring bool
 }
 
 // EventListener is told what maintenance does. Any of its functions may be nil.

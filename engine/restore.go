@@ -21,7 +21,9 @@ import (
 // When it returns nil the store is whole and durable, closed in good order, and
 // everything that had been deleted and applied when the backup was taken has been
 // overwritten in it; a delete that had not been applied yet is hidden, and erased
-// with the next writer's key, as after a crash. opts count as for Open.
+// with the next writer's key, as after a crash. opts count as for Open, but for the
+// ledger, which Restore leaves alone: a store that keeps one takes from it what the
+// backup lacks when it is opened.
 //
 // A stream that was cut is io.ErrUnexpectedEOF, one that was altered ErrDamaged,
 // all that is no backup ErrForeign, a later format ErrNewer, each a
@@ -213,7 +215,9 @@ func (in *restoring) end() error {
 // recover opens the store and closes it again: what the backup's files hold of
 // the deleted is overwritten, and the store says that it was closed.
 func (in *restoring) recover(o *Options) error {
-	db, err := Open(in.store, o)
+	opts := *o
+	opts.Ledger, opts.restoring = nil, true
+	db, err := Open(in.store, &opts)
 	if err != nil {
 		return err
 	}

@@ -299,3 +299,32 @@ func TestTwoTwinsAreWrittenOn(t *testing.T) {
 	want["p1"], want["mine"] = sizedItem("p1", 1, 4000), makeItem("mine", 2)
 	wantItems(t, r.load("a"), want)
 }
+
+// TestARestoredStoreTakesFromItsLedgerWhatItsBackupLacks: what was deleted after
+// the backup is not there again.
+func TestARestoredStoreTakesFromItsLedgerWhatItsBackupLacks(t *testing.T) {
+	ctx := context.Background()
+	disk := vfs.NewMem()
+	s, ix, want := filled(t, keptOn(disk))
+	stream := backedUp(t, s.DB)
+	var gone residue
+	gone.note(t, s, ix, []string{"p0", "q3", "r9"})
+	everyThird(t, ix, want)
+	s.close()
+	for _, given := range []bool{false, true} {
+		mem := vfs.NewCrashableMem()
+		opts := &engine.Options{FS: mem}
+		if given {
+			keptOn(disk)(opts)
+		}
+		must(t, engine.Restore(ctx, bytes.NewReader(stream), storeDir, opts))
+		_, err := engine.Open(storeDir, &engine.Options{FS: mem})
+		wantError(t, err, engine.ErrLedgerRequired)
+		r := openStore(t, mem, s.keys, keptOn(disk))
+		wantItems(t, r.load("a"), want, "p0")
+		got(r.load("a").Purge(ctx))(t)
+		gone.wantGone(t, mem)
+		r.checkAll()
+		r.close() // it has deleted nothing itself: the ledger is as good for the next
+	}
+}
