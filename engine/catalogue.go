@@ -31,7 +31,7 @@ type grantKey struct {
 
 // loadCatalogue reads every index's name, newest epoch record and grants. What
 // is wrong with one index is told when that index is loaded.
-func loadCatalogue(db *meta.DB) (map[string]*catalogued, error) {
+func loadCatalogue(db records) (map[string]*catalogued, error) {
 	out := make(map[string]*catalogued)
 	prefix := meta.CataloguePrefix()
 	err := db.Scan(prefix, meta.PrefixEnd(prefix), func(key, value []byte) error {
@@ -51,7 +51,7 @@ func loadCatalogue(db *meta.DB) (map[string]*catalogued, error) {
 	return out, nil
 }
 
-func (c *catalogued) load(db *meta.DB) error {
+func (c *catalogued) load(db records) error {
 	path := fmt.Sprintf("epoch record of index %q", c.name)
 	c.past = make(map[uint64]*crypto.EpochRecord)
 	prefix := meta.EpochPrefix(c.id)
@@ -85,7 +85,7 @@ func (c *catalogued) load(db *meta.DB) error {
 	return c.loadGrants(db)
 }
 
-func (c *catalogued) loadGrants(db *meta.DB) error {
+func (c *catalogued) loadGrants(db records) error {
 	c.grants = make(map[grantKey][]byte)
 	for i := range c.record.Users {
 		u := &c.record.Users[i]

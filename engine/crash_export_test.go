@@ -14,3 +14,11 @@ func (db *DB) AppliedSeqs() (applied, erased map[string]uint64, err error) {
 	}
 	return applied, erased, nil
 }
+
+// TailLimit sets how much the last step of a backup may have to read, and answers
+// what sets it back.
+func TailLimit(n uint64) func() {
+	old := tailLimit
+	tailLimit = n
+	return func() { tailLimit = old }
+}

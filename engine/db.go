@@ -29,6 +29,9 @@ type DB struct {
 	// adminMu: one change of the catalogue at a time.
 	adminMu sync.Mutex
 
+	gate    gate    // keeps a backup's last step and changes in place apart
+	backups backups // the one under way
+
 	// erased: the generations of dead records whose extents Open has overwritten.
 	// It does not change after Open.
 	erased map[crypto.SegmentID]uint64
@@ -196,12 +199,14 @@ func (db *DB) LoadIndex(ctx context.Context, name string, opts ...OpOption) (*In
 	return db.handle(ctx, c, o.key, o.user)
 }
 
-// Close closes the store. It waits for calls under way, erases what has been
+// Close closes the store. It waits for calls under way but for a Backup, which it
+// ends, erases what has been
 // deleted as far as a writer's keys are at hand, and closes every segment with
 // its index. A *PendingError names the indexes where deleted items stay on
 // disk; the store is closed all the same. After it every call answers
 // ErrClosed.
 func (db *DB) Close() error {
+	db.endBackups()
 	db.adminMu.Lock() // no index is being made or deleted
 	defer db.adminMu.Unlock()
 	waiting, unerased := db.waitingIndexes()

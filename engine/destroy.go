@@ -36,6 +36,8 @@ func (db *DB) destroy(index crypto.IndexID, ids []crypto.SegmentID) error {
 // destroyFile makes a second attempt, at all of it and through a fresh
 // descriptor, when the first fails.
 func (db *DB) destroyFile(path string) error {
+	db.gate.RLock()
+	defer db.gate.RUnlock()
 	if segment.Destroy(db.opts.FS, path) == nil {
 		return nil
 	}

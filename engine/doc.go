@@ -55,6 +55,12 @@
 // lacks from the ledger: what was deleted hides before anything can be read, the
 // first writer's keys erase it, and no number of a delete is given out again.
 //
+// # Backups
+//
+// [DB.Backup] writes the whole store to a stream while it is used, of one moment
+// and without a key; [Restore] makes a store of it. Erasures keep their deadline
+// meanwhile. The stream itself is a copy outside of the store.
+//
 // # How it is built
 //
 // Item bytes live in segment files alone (package segment). The log (package
@@ -70,5 +76,7 @@
 // DB.mu, then state.rollMu (which segment is active), then state.installMu (the
 // manifest and swaps of the view; held across a commit), then state.publishMu
 // (a group becoming visible), then state.mu (view, memtables, counters; never
-// held across I/O).
+// held across I/O). DB.gate, which keeps changes in place and a backup's last step
+// apart, comes before DB.mu and state.installMu, and may be taken under
+// state.rollMu.
 package engine

@@ -33,6 +33,8 @@ func (db *DB) eraseOldSlots(c *catalogued, m *compaction.Manifest) error {
 	if err != nil {
 		return err
 	}
+	db.gate.RLock()
+	defer db.gate.RUnlock()
 	left := db.slotsLeft[c.id]
 	var errs []error
 	for i := range m.Segments {

@@ -19,7 +19,8 @@ import (
 // Order, for each segment: zeros over the extents, synced, holes punched where
 // whole blocks are free; then one batch with dead records that list nothing to
 // overwrite any more, and a manifest that says how far all is erased, without a
-// sync of its own. A crash anywhere before it is durable leaves the extents listed,
+// sync of its own (while a backup is under way the extents stay listed, see unlist).
+// A crash anywhere before it is durable leaves the extents listed,
 // and the next Open overwrites them again. An overwrite that fails is done once
 // more through a fresh descriptor; if that fails too, the segment's living rows have
 // to move and its file is destroyed.
@@ -56,7 +57,7 @@ func (m *maintenance) erase(ring *keyring) error {
 	if left != nil || len(errs) > 0 {
 		all = 0
 	}
-	if err := s.installErased(ring, done, all); err != nil {
+	if err := m.unlist(ring, done, all); err != nil {
 		m.pending = true
 		return errors.Join(append(errs, err)...)
 	}
@@ -96,18 +97,21 @@ func (m *maintenance) overwrite(id crypto.SegmentID, dead *compaction.Dead, end 
 	}
 	s := m.s
 	if s.db.overwritten(id, dead.Generation) {
-		done[id] = dead.Generation // Open has done it
+		done[id], m.wiped[id] = dead.Generation, dead.Pending // Open has done it
 		return nil
 	}
 	path := s.db.segmentPath(s.cat.id, id)
 	area := segment.Extent{Off: segment.DataStart, Len: end - segment.DataStart}
-	n, err := segment.Overwrite(s.db.opts.FS, path, id, dead.Pending, area)
-	if err != nil {
-		n, err = segment.Overwrite(s.db.opts.FS, path, id, dead.Pending, area)
+	left := m.unwiped(id, dead)
+	if len(left) == 0 {
+		done[id] = dead.Generation // it has been kept listed for a backup
+		return nil
 	}
+	n, err := s.db.zero(path, id, left, area)
 	if err != nil {
 		return fmt.Errorf("erasing in segment %s: %w", id, err)
 	}
+	m.wiped[id] = dead.Pending
 	done[id] = dead.Generation
 	info.Segments++
 	info.Bytes += n

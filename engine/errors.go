@@ -20,6 +20,7 @@ var (
 	ErrClosed         = errors.New("closed")                                                // the store or the handle
 	ErrReadOnly       = errors.New("store is open for reading only")                        //
 	ErrLocked         = errors.New("store is open already")                                 // in another process, or in this one
+	ErrBackup         = errors.New("a backup is under way already")                         // of the same store; there is one at a time
 	ErrLedgerRequired = errors.New("the store keeps a ledger, which has to be given")       // Options.Ledger
 	ErrRolledBack     = errors.New("the index was put back to before a change of its keys") // as the ledger shows
 	ErrNotErased      = errors.New("not erased yet")                                        // Certify

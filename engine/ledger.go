@@ -90,6 +90,9 @@ func newKept() kept {
 // openLedger opens the ledger that the store keeps, if it keeps one, and holds
 // every index against it. It writes nothing to the store.
 func (db *DB) openLedger() error {
+	if db.opts.restoring {
+		return nil // whoever opens the restored store brings it
+	}
 	b, ok, err := db.meta.Get(meta.LedgerKey())
 	if err != nil {
 		return err

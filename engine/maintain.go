@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"oubliette/crypto"
+	"oubliette/segment"
 )
 
 // maintenance is the one goroutine of an index that logs what has expired, applies,
@@ -21,6 +24,10 @@ type maintenance struct {
 	err error      // of the last turn
 
 	pending bool // dead extents may be left
+
+	// wiped: what has been overwritten of the extents that dead records list.
+	wiped map[crypto.SegmentID][]segment.Extent
+	held  bool // it is listed although it has been overwritten: for a backup
 
 	moving   *moving // the rewrite under way, nil when there is none
 	more     bool    // there is something to rewrite
@@ -67,6 +74,7 @@ func newMaintenance(s *state) *maintenance {
 		s: s, kick: make(chan struct{}, 1), jobs: make(chan *job),
 		quit: make(chan struct{}), done: make(chan struct{}),
 		stepSize: defaultStep, lookBlocks: lookBlocks, lookItems: lookItems,
+		wiped: make(map[crypto.SegmentID][]segment.Extent),
 	}
 }
 
@@ -198,6 +206,7 @@ func (m *maintenance) work(ring *keyring) error {
 		return err
 	}
 	s.rollHeavy()
+	m.unhold()
 	errs := []error{m.expireDue(ring)}
 	if full := s.full(); m.due(0.5) || full || m.pending {
 		errs = append(errs, m.purge(ring))
@@ -217,6 +226,9 @@ func (m *maintenance) work(ring *keyring) error {
 // tidy goes a step on with rewriting. A rewrite that fails keeps nobody waiting:
 // its segment is left alone for a while.
 func (m *maintenance) tidy(ring *keyring) {
+	if m.s.db.gate.pinned.Load() != nil {
+		return // what it makes would have to be copied as well; it goes on when the backup has ended
+	}
 	more, _, err := m.rewriteStep(context.Background(), ring, goal{})
 	if m.more = more; err != nil && !m.stopping() {
 		m.tell("rewrite", err)
@@ -310,6 +322,7 @@ func (m *maintenance) finish(context.Context) error {
 		return nil
 	}
 	s.roll()
+	m.unhold()
 	if err := errors.Join(m.catchUp(ring), m.seal(ring), m.purgeAll(ring), m.moveFailed(ring), m.destroyDoomed()); err != nil {
 		return &PendingError{Indexes: []string{s.cat.name}, Err: err}
 	}

@@ -27,7 +27,7 @@ type IndexMetrics struct {
 	Rows         int           // in indexes, dead ones included
 	DataBytes    uint64        // of all row areas
 	DeadBytes    uint64        // of DataBytes: dead, overwritten or waiting for it
-	PendingBytes uint64        // dead and not overwritten yet
+	PendingBytes uint64        // dead and not overwritten yet; while a backup runs also what has been
 	Tombstones   int           // not applied yet
 	OldestChange time.Duration // age of the oldest change not applied yet; 0: none
 	Unerased     uint64        // ids deleted and not erased yet

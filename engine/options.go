@@ -61,6 +61,10 @@ type Options struct {
 	// and by reads for each of their steps. The deadline runs on the monotonic clock
 	// whatever Now says.
 	Now func() time.Time
+
+	// restoring: the store is being made of a backup, and not used. Its ledger is left
+	// alone.
+	restoring bool
 }
 
 // EventListener is told what maintenance does. Any of its functions may be nil.

@@ -9,9 +9,19 @@ import (
 	"oubliette/internal/meta"
 )
 
+// records is the database, or a snapshot of it.
+type records interface {
+	Get(key []byte) (value []byte, found bool, err error)
+	Scan(lower, upper []byte, fn func(key, value []byte) error) error
+}
+
 func (db *DB) readManifest(c *catalogued) (*compaction.Manifest, error) {
+	return readManifest(db.meta, c)
+}
+
+func readManifest(from records, c *catalogued) (*compaction.Manifest, error) {
 	path := fmt.Sprintf("manifest of index %q", c.name)
-	b, ok, err := db.meta.Get(meta.ManifestKey(c.id))
+	b, ok, err := from.Get(meta.ManifestKey(c.id))
 	if err != nil {
 		return nil, err
 	}

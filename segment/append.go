@@ -40,6 +40,7 @@ func (w *Writer) Append(rows []Row) ([]Pointer, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer w.arrived(off)
 	c := &cutter{rows: rows, ptrs: place(rows, first, off), off: off}
 	w.sealAll(c, size)
 	if err := w.Err(); err != nil {

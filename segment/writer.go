@@ -7,6 +7,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -35,6 +36,7 @@ type Writer struct {
 		sync.Mutex
 		rows   uint32
 		end    uint64
+		under  []uint64 // where the space of the Appends under way begins
 		err    error
 		closed bool
 	}
@@ -136,6 +138,18 @@ func (w *Writer) Rows() uint32 {
 	return w.mu.rows
 }
 
+// Settled is an offset before which nothing is written any more: every Append
+// that has reserved space there has returned. Until it has, there may be a hole in
+// front of what a later one has written.
+func (w *Writer) Settled() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.mu.under) == 0 {
+		return w.mu.end
+	}
+	return slices.Min(w.mu.under)
+}
+
 // Err is the error that poisoned the writer, or nil.
 func (w *Writer) Err() error {
 	w.mu.Lock()
@@ -168,7 +182,16 @@ func (w *Writer) reserve(rows int, size uint64) (first uint32, off uint64, err e
 	first, off = w.mu.rows, w.mu.end
 	w.mu.rows += uint32(rows)
 	w.mu.end += size
+	w.mu.under = append(w.mu.under, off)
 	return first, off, nil
+}
+
+// arrived ends the Append whose space begins at off.
+func (w *Writer) arrived(off uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.mu.under, off)
+	w.mu.under = slices.Delete(w.mu.under, i, i+1)
 }
 
 // write puts sealed bytes on disk, unless the writer is poisoned.

@@ -21,8 +21,8 @@ const (
 
 const exitHelp = `Exit codes (and kinds, with --json):
   0  done
-  1  failure: a disk error, an index or a key file that is there already, a
-     reader of the output who has left; or interrupted
+  1  failure: a disk error, an index, a key file, a backup or a store to restore
+     to that is there already, a reader of the output who has left; or interrupted
   2  usage, or input that is not accepted (a bad line, a limit)
   3  not_found: the store, the index, or some of the ids
   4  key: there is none, a wrong one or an unknown user (which is not told

@@ -61,6 +61,17 @@ func fileArgument(cmd *cobra.Command, args []string) error {
 	return cobra.MaximumNArgs(1)(cmd, args)
 }
 
+// backupArgument takes one argument, a backup's file.
+func backupArgument(cmd *cobra.Command, args []string) error {
+	if slices.ContainsFunc(args, looksLikeKey) {
+		return errKeyLike
+	}
+	if len(args) != 1 || args[0] == "" {
+		return fmt.Errorf("%s takes one argument, the backup's file or -, and there are %d", cmd.CommandPath(), len(args))
+	}
+	return nil
+}
+
 // noArguments takes none.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

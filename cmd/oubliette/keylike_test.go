@@ -19,7 +19,7 @@ func TestAKeyInTheCommandLineIsNotShown(t *testing.T) {
 		{"ls", "--user", key}, {"ls", "--user", key[:40] + "-" + key[40:]}, {"users", key}, {"users", "ls", key}, {"users", "rm", key}, {"users", "rm", "x", key},
 		{"users", "add", "--perm", key}, {"users", "add", "--perm", "read", "--user-id", key, "--generate-user-key", c.path("new")},
 		{"users", "add", "--perm", "read", "--user-key-file", key}, {"users", "add", "--perm", "read", "--generate-user-key", key},
-		{"rotate-key", key}, {"rotate-key", "--new-key-file", key}, {"rotate-key", "--generate-new-key", key},
+		{"backup", key}, {"restore", key}, {"restore", "x", "--store", key}, {"rotate-key", key}, {"rotate-key", "--new-key-file", key}, {"rotate-key", "--generate-new-key", key},
 		{"ls", "--key-file", key[:63]}, {"ls", "--key-file", key + "0"}, {"ls", "--key-file", " " + key + "\n"}, {"ls", "--key-file", strings.ToUpper(key)},
 	} {
 		for _, all := range [][]string{args, append([]string{"--json"}, args...)} {

@@ -97,6 +97,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.upsertCommand(), a.getCommand(), a.deleteCommand(), a.lsCommand(),
 		a.purgeCommand(), a.compactCommand(), a.checkCommand(), a.statCommand(), a.usersCommand(), a.rotateKeyCommand(),
+		a.backupCommand(), a.restoreCommand(),
 		a.demoCommand(),
 	)
 	root.SetHelpCommand(helpCommand())
