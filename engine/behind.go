@@ -25,11 +25,11 @@ type behind struct {
 // deletes comes back, and they delete whatever is there.
 func (l *loader) missing(tail wal.Position) (wal.Position, error) {
 	cmp := l.db.lacks(l.cat.id)
-	if at, ok := l.db.kept.tails[l.cat.id]; cmp != nil && ok && at != tail {
-		return tail, l.corruptLog(tail.Group, "is the last; without a key another end was seen")
-	}
 	if cmp == nil || len(cmp.Missing) == 0 {
 		return tail, nil
+	}
+	if l.db.kept.tails[l.cat.id] != tail { // what was compared was believed without a key
+		return tail, l.corruptLog(tail.Group, "is the last; without a key another end was seen")
 	}
 	b := &behind{tail: tail}
 	var m compaction.Manifest // for its sessions

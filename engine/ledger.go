@@ -236,7 +236,10 @@ func (db *DB) settleLedger(c *catalogued) error {
 	switch {
 	case db.kept.untold[c.id]:
 		return db.tellIndex(c, db.kept.tails[c.id])
-	case db.kept.halfway[c.id], cmp != nil && cmp.LacksEpoch:
+	case db.kept.halfway[c.id]:
+		return db.tellEpoch(c)
+	case cmp != nil && cmp.LacksEpoch:
+		delete(db.kept.behind, c.id) // it lacks no delete, then
 		return db.tellEpoch(c)
 	case cmp == nil || !cmp.Gone:
 		return nil

@@ -335,3 +335,44 @@ func (m *memLedger) Entries() iter.Seq2[ledger.Stored, error] {
 		}
 	}
 }
+
+// A crash between the commit of an epoch and the ledger leaves a ledger that lacks
+// the epoch: the next Open tells it, and everything goes on, also over another
+// epoch in the same run.
+func TestALedgerThatLacksAnEpochIsTold(t *testing.T) {
+	ctx := context.Background()
+	disk := vfs.NewMem()
+	s := newStore(t, keptOn(disk))
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	got(ix.Delete(ctx, []string{"k0"}))(t)
+	before := got(readFile(disk, "/deletes.ledger"))(t)
+	must(t, ix.CreateUserKeys(ctx, userID(1), engine.NewKey(), engine.PermWrite, s.keys["a"]))
+	s.close()
+	writeFile(t, disk, "/deletes.ledger", before)
+	s.open()
+	ix = s.load("a")
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	must(t, ix.CreateUserKeys(ctx, userID(2), engine.NewKey(), engine.PermWrite, s.keys["a"]))
+	got(ix.Delete(ctx, []string{"k2"}))(t)
+	wantItems(t, ix, byID(makeItems("k", 10)[3:]...), "k0", "k1", "k2")
+	s.reopen()
+	wantItems(t, s.load("a"), byID(makeItems("k", 10)[3:]...), "k0", "k1", "k2")
+}
+
+// What a ledger takes: at most 24 bytes an id and 400 a call.
+func TestALedgerIsSmall(t *testing.T) {
+	ctx := context.Background()
+	for _, ids := range []int{1, 10, 1000, 100_000} {
+		disk := vfs.NewMem()
+		s := newStore(t, keptOn(disk))
+		ix := s.create("a")
+		before := len(got(readFile(disk, "/deletes.ledger"))(t))
+		got(ix.Delete(ctx, idsOf(makeItems("k", ids))))(t)
+		size := len(got(readFile(disk, "/deletes.ledger"))(t)) - before
+		t.Logf("%d ids: %d bytes", ids, size)
+		if size > 24*ids+400 {
+			t.Errorf("%d ids take %d bytes", ids, size)
+		}
+	}
+}
