@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,7 @@ import (
 )
 
 func (a *app) deleteCommand() *cobra.Command {
-	var file string
+	var file, receipt string
 	cmd := &cobra.Command{
 		Use:   "delete ID...",
 		Short: "Delete items and erase them from the disk",
@@ -22,6 +23,14 @@ Ids without an item are fine, and count in the receipt: it counts distinct ids.
 Behind it stands how many rows have been erased; with --json that is a second
 line.
 
+--receipt FILE writes the receipt as a signed document, durably and before anything
+is erased: a DSSE envelope that says who deleted how many ids, when, and in which
+place of the log, and from which "oubliette status" tells what has become of them.
+"oubliette verify" checks it elsewhere, without the store and without a key. It says
+nothing of the ids to who has no key. A file that is there is not overwritten, and
+one that cannot be made is told before anything is deleted. When it cannot be
+written afterwards the delete is done all the same, and the error says so.
+
 ` + idsHelp + `
 In a list a bad line is named, and then nothing is deleted.`,
 		RunE: a.action(func(ctx context.Context, args []string) error {
@@ -29,16 +38,17 @@ In a list a bad line is named, and then nothing is deleted.`,
 			if err != nil {
 				return err
 			}
-			return a.delete(ctx, src)
+			return a.delete(ctx, src, receipt)
 		}),
 	}
+	cmd.Flags().StringVar(&receipt, "receipt", "", "write the signed receipt to this file, which must not be there")
 	cmd.Flags().StringVar(&file, "file", "", "read ids from this file, one a line (-: standard input)")
 	return cmd
 }
 
 // delete opens the store when all ids are there: while they come, others may
 // have it.
-func (a *app) delete(ctx context.Context, src idSource) error {
+func (a *app) delete(ctx context.Context, src idSource, receipt string) error {
 	t, err := a.target(ctx)
 	if err != nil {
 		return err
@@ -48,18 +58,23 @@ func (a *app) delete(ctx context.Context, src idSource) error {
 	if err != nil {
 		return err
 	}
+	file, err := reserve(receipt, "receipt")
+	if err != nil {
+		return err
+	}
+	defer file.done()
 	return a.withTarget(ctx, t, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
 		if len(ids) == 0 {
 			return a.printNothingDeleted()
 		}
-		return a.deleteIDs(ctx, ix, ids)
+		return a.deleteIDs(ctx, ix, ids, file)
 	})
 }
 
-// deleteIDs prints the receipt before anything is erased: whatever becomes of
-// the erasure, the delete is durable and its receipt is there. What waited to be
+// deleteIDs writes and prints the receipt before anything is erased: whatever
+// becomes of the erasure, the delete is durable and its receipt is there. What waited to be
 // erased before is erased first, so that the rows of this delete can be counted.
-func (a *app) deleteIDs(ctx context.Context, ix *engine.Index, ids []string) error {
+func (a *app) deleteIDs(ctx context.Context, ix *engine.Index, ids []string, file *newFile) error {
 	bar := a.spinner("delete")
 	defer bar.done()
 	before, counted := ix.Purge(ctx)
@@ -68,8 +83,8 @@ func (a *app) deleteIDs(ctx context.Context, ix *engine.Index, ids []string) err
 	if err != nil {
 		return err
 	}
-	if err := a.printReceipt(r); err != nil {
-		return fmt.Errorf("deleted, but the receipt is not printed: %w", err)
+	if err := a.giveReceipt(ctx, ix, r, file); err != nil {
+		return err
 	}
 	bar = a.spinner("erase")
 	defer bar.done()
@@ -88,6 +103,30 @@ func (a *app) deleteIDs(ctx context.Context, ix *engine.Index, ids []string) err
 	}
 	if err := a.printErasure(e, r.Count); err != nil {
 		return fmt.Errorf("deleted and erased, but that is not printed: %w", err)
+	}
+	return nil
+}
+
+// giveReceipt writes the receipt, where that was asked for, and prints it also
+// when it could not be written.
+func (a *app) giveReceipt(ctx context.Context, ix *engine.Index, r engine.Receipt, file *newFile) error {
+	werr := writeReceipt(ctx, ix, r, file)
+	if err := a.printReceipt(r); err != nil {
+		return errors.Join(werr, fmt.Errorf("deleted, but the receipt is not printed: %w", err))
+	}
+	return werr
+}
+
+func writeReceipt(ctx context.Context, ix *engine.Index, r engine.Receipt, file *newFile) error {
+	if file == nil {
+		return nil
+	}
+	doc, err := ix.SignReceipt(patient(ctx), r)
+	if err == nil {
+		err = file.write(doc)
+	}
+	if err != nil {
+		return fmt.Errorf("deleted all the same, but the receipt is not written to %s: %w", file.path, err)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz in DIR.`,
 
 // demoFlags refuses what the demo would not heed.
 func demoFlags(cmd *cobra.Command, _ []string) error {
-	for _, name := range []string{"store", "index", "key-file", "user"} {
+	for _, name := range []string{"store", "index", "key-file", "user", "ledger"} {
 		if cmd.Flags().Changed(name) {
 			return fmt.Errorf("the demo makes a store and a key of its own: it takes no --%s", name)
 		}

@@ -23,7 +23,7 @@ exist). With --generate-key FILE a new index key is drawn and written to FILE,
 readable by its owner only; a file that is there is not overwritten. Keep it:
 the store does not hold the key, and nothing else opens the index: it is root's,
 who lets others in ("oubliette users"). What is wrong with the arguments is told
-before anything is made.`,
+before anything is made. With --ledger FILE the store keeps a ledger from then on.`,
 		Args: noArguments,
 		RunE: a.action(func(ctx context.Context, _ []string) error { return a.init(ctx, n) }),
 	}
@@ -82,7 +82,11 @@ func (a *app) validate(n *newIndex) error {
 	case n.dimension < 0 || n.dimension > engine.MaxDimension:
 		return fmt.Errorf("%w: --dimension %d, allowed are 0 to %s", errUsage, n.dimension, number(engine.MaxDimension))
 	}
-	return validateFolder(n.dir)
+	if err := validateFolder(n.dir); err != nil {
+		return err
+	}
+	_, err := a.ledgerPath(n.dir)
+	return err
 }
 
 // validateFolder looks whether a store is in dir or can be made there.
@@ -122,7 +126,7 @@ func (a *app) initKey(ctx context.Context, n *newIndex) (engine.Key, error) {
 // makeIndex makes the index in its store. used tells whether it is there, or may
 // be: then its key must not go.
 func (a *app) makeIndex(ctx context.Context, n *newIndex, key engine.Key) (used bool, err error) {
-	db, err := engine.Open(n.dir, &engine.Options{FS: a.fs})
+	db, err := a.open(n.dir, engine.Options{})
 	if err != nil {
 		return false, err
 	}

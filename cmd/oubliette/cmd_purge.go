@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,48 +10,63 @@ import (
 )
 
 func (a *app) purgeCommand() *cobra.Command {
-	return &cobra.Command{
+	var rewrite bool
+	var certificate string
+	cmd := &cobra.Command{
 		Use:   "purge",
 		Short: "Erase all that has been deleted, and say so",
 		Long: `Return when every byte of what was deleted before has been overwritten in the
 store's files and the overwrites are synced. It says nothing of copies outside
-of the store: snapshots, backups, freed blocks of the disk.`,
+of the store: snapshots, backups, freed blocks of the disk.
+
+--rewrite goes further: every segment that holds dead rows is rewritten, too. Its
+living rows go to a new file under a fresh key, and the old file's header, with the
+old key, is overwritten before the file is removed. So go the keyed tokens and the
+sizes of what was deleted. It needs a key that may read and write.
+
+--certificate FILE writes what has been done as a signed document, which
+"oubliette verify" checks elsewhere, without the store and without a key. Its figures
+count what this command has done. A file that is there is not overwritten. On a file
+system that keeps what is overwritten (btrfs, ZFS, data in a journal) nothing is
+certified: that is said, and with --certificate the exit code is 1.`,
 		Args: noArguments,
-		RunE: a.action(func(ctx context.Context, _ []string) error { return a.purge(ctx) }),
+		RunE: a.action(func(ctx context.Context, _ []string) error { return a.purge(ctx, rewrite, certificate) }),
 	}
+	cmd.Flags().BoolVar(&rewrite, "rewrite", false, "rewrite the segments that hold what was deleted, too")
+	certificateFlag(cmd, &certificate)
+	return cmd
 }
 
-func (a *app) purge(ctx context.Context) error {
-	return a.withIndex(ctx, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
+// certificateFlag is that of the commands which certify.
+func certificateFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "certificate", "", "write the signed certificate to this file, which must not be there")
+}
+
+func (a *app) purge(ctx context.Context, rewrite bool, certificate string) error {
+	t, err := a.target(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.key.Wipe()
+	file, err := reserve(certificate, "certificate")
+	if err != nil {
+		return err
+	}
+	defer file.done()
+	var opts []engine.OpOption
+	if rewrite {
+		opts = append(opts, engine.WithRewrite())
+	}
+	return a.withTarget(ctx, t, engine.Options{}, func(_ *engine.DB, ix *engine.Index) error {
 		bar := a.spinner("purge")
-		c, err := ix.Purge(ctx)
+		c, err := ix.Purge(ctx, opts...)
 		bar.done()
 		switch {
 		case err == nil:
-			return a.printCertificate(c)
+			return a.giveCertificate(c, file)
 		case ctx.Err() != nil || exitCode(err) != exitFailure:
 			return err
 		}
 		return fmt.Errorf("%w: %w", errResidue, err)
 	})
-}
-
-func (a *app) printCertificate(c engine.Certificate) error {
-	if a.json {
-		return writeJSON(a.stdout, struct {
-			Index    string    `json:"index_id"`
-			Through  uint64    `json:"through_seq"`
-			Time     time.Time `json:"time"`
-			Rows     uint64    `json:"rows"`
-			Bytes    uint64    `json:"bytes"`
-			Segments uint64    `json:"segments"`
-			Unlinked uint64    `json:"files_unlinked"`
-		}{c.Index.String(), c.Through, c.Time.UTC(), c.Rows, c.Bytes, c.Segments, c.Unlinked})
-	}
-	var p page
-	p.line("erased", "every delete up to sequence number %d", c.Through)
-	p.line("just now", "%s, %s overwritten, %s removed", count(c.Rows, "row"), count(c.Bytes, "byte"), count(c.Unlinked, "file"))
-	p.line("segments", "%d", c.Segments)
-	p.line("time", "%s", c.Time.UTC().Format(time.RFC3339Nano))
-	return a.print(&p)
 }

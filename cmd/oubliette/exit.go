@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"oubliette/engine"
+	"oubliette/ledger"
+	"oubliette/proof"
 )
 
 // The exit codes. The long help lists them.
@@ -17,20 +19,28 @@ const (
 	exitCorrupt  = 5
 	exitLocked   = 6
 	exitPending  = 7
+	exitRefused  = 8
 )
 
 const exitHelp = `Exit codes (and kinds, with --json):
   0  done
-  1  failure: a disk error, an index, a key file, a backup or a store to restore
-     to that is there already, a reader of the output who has left; or interrupted
-  2  usage, or input that is not accepted (a bad line, a limit)
-  3  not_found: the store, the index, or some of the ids
+  1  failure: a disk error, an index, a file or a store to restore to that is there
+     already, a file system on which nothing is certified, a reader of the output
+     who has left; or interrupted
+  2  usage, or input that is not accepted (a bad line, a limit); or a ledger that
+     the store keeps, and was not given
+  3  not_found: the store, the index, some of the ids, or what a store does not
+     know any more of a receipt
   4  key: there is none, a wrong one or an unknown user (which is not told
      apart), or one that does not permit this
-  5  corrupt: bytes on disk are not what was written
-  6  locked: the store is open already, in another process
+  5  corrupt: bytes on disk are not what was written, or the store does not hold a
+     delete of which there is a receipt
+  6  locked: the store or its ledger is open already, in another process
   7  pending: deleted data is still on disk, or residue of it was found; or the
      change of keys has been made, but what the old ones open is still on disk
+  8  refused: a document that is not what was signed, or not by whom it should be,
+     or not of these ids; a ledger that is cut, altered, of another history or of
+     another store; a store that was put back to before a change of its keys
 When a command has failed, the code is that of its own error, also where the
 store could not erase something at the end.`
 
@@ -40,6 +50,7 @@ var (
 	errOutput   = errors.New("output")
 	errNotFound = errors.New("not found")
 	errKey      = errors.New("key")
+	errRefused  = errors.New("refused")
 	errResidue  = errors.New("deleted data on disk")
 	errOldKeys  = errors.New("what the old keys open is still on disk; the next command that writes tries to overwrite it")
 )
@@ -50,11 +61,15 @@ var exitCodes = []struct {
 	kind string
 	is   []error
 }{
+	{exitRefused, "refused", []error{
+		proof.ErrAltered, proof.ErrSigner, proof.ErrForeign, proof.ErrOtherIDs,
+		ledger.ErrCut, ledger.ErrAltered, ledger.ErrFork, ledger.ErrNotOurs, engine.ErrRolledBack, errRefused,
+	}},
 	{exitCorrupt, "corrupt", []error{engine.ErrCorrupt}},
-	{exitLocked, "locked", []error{engine.ErrLocked}},
+	{exitLocked, "locked", []error{engine.ErrLocked, ledger.ErrLocked}},
 	{exitKey, "key", []error{errKey, engine.ErrWrongKey, engine.ErrKeyRequired, engine.ErrPermission}},
-	{exitPending, "pending", []error{errResidue, errOldKeys}},
-	{exitNotFound, "not_found", []error{errNotFound, engine.ErrIndexNotFound}},
+	{exitPending, "pending", []error{errResidue, errOldKeys, engine.ErrNotErased}},
+	{exitNotFound, "not_found", []error{errNotFound, engine.ErrIndexNotFound, engine.ErrNotKnown}},
 	{exitUsage, "usage", []error{errUsage, errInput, engine.ErrInvalid, engine.ErrTooLarge, engine.ErrDimension}},
 }
 

@@ -27,11 +27,8 @@ func (a *app) input(ctx context.Context, name, what string) (*input, error) {
 		return &input{newPatientReader(ctx, a.stdin), nil, -1}, nil
 	}
 	f, err := within(ctx, func() (*os.File, error) { return os.Open(name) }) // a named pipe waits for its writer
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", errInput, err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, noSuchFile(err)
 	}
 	in := &input{newPatientReader(ctx, f), f, -1}
 	info, err := f.Stat()
@@ -44,6 +41,14 @@ func (a *app) input(ctx context.Context, name, what string) (*input, error) {
 		in.length = info.Size()
 	}
 	return in, nil
+}
+
+// noSuchFile is err, as an error of the input where a file is not there.
+func noSuchFile(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w: %w", errInput, err)
+	}
+	return err
 }
 
 func (in *input) close() {

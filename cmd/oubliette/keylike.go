@@ -45,6 +45,7 @@ func refuseKeys(cmd *cobra.Command) error {
 	for _, name := range []string{
 		"store", "index", "key-file", "generate-key", "file", "mnist", "user", "user-id",
 		"user-key-file", "generate-user-key", "new-key-file", "generate-new-key",
+		"ledger", "receipt", "certificate", "root-key", "ids",
 	} {
 		if f := cmd.Flags().Lookup(name); f != nil && looksLikeKey(f.Value.String()) {
 			return fmt.Errorf("--%s: %w", name, errKeyLike)
@@ -78,4 +79,17 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("%s takes no argument, and there is %q", cmd.CommandPath(), args[0])
 	}
 	return nil
+}
+
+// oneArgument takes one, a file's name; what says of what.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) != 1:
+			return fmt.Errorf("%s takes one argument, %s, and there are %d", cmd.CommandPath(), what, len(args))
+		case looksLikeKey(args[0]):
+			return errKeyLike
+		}
+		return nil
+	}
 }

@@ -41,9 +41,9 @@ func (a *app) existingStore() (string, error) {
 // withStore opens an existing store, hands it over and closes it. Closing
 // erases what has been deleted; where it cannot, that is the error.
 func (a *app) withStore(ctx context.Context, dir string, opts engine.Options, do func(db *engine.DB) error) (err error) {
-	a.reading, opts.FS = opts.ReadOnly, a.fs
+	a.reading = opts.ReadOnly
 	bar := a.spinner("opening")
-	db, err := engine.Open(dir, &opts)
+	db, err := a.open(dir, opts)
 	bar.done()
 	if err != nil {
 		return err

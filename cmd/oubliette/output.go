@@ -66,7 +66,7 @@ func count[T ~int | ~int64 | ~uint64](n T, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if strings.HasSuffix(noun, "x") || strings.HasSuffix(noun, "ch") {
+	if strings.HasSuffix(noun, "x") || strings.HasSuffix(noun, "ch") || strings.HasSuffix(noun, "ss") {
 		return number(n) + " " + noun + "es"
 	}
 	return number(n) + " " + noun + "s"

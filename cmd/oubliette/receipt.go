@@ -12,8 +12,11 @@ import (
 type receiptJSON struct {
 	IDs     int       `json:"ids"`
 	Index   string    `json:"index_id"`
+	Name    string    `json:"index"`
+	Epoch   uint64    `json:"epoch"`
 	Session string    `json:"session"`
 	Seq     uint64    `json:"seq"`
+	Group   uint64    `json:"group"`
 	Head    string    `json:"head"`
 	Time    time.Time `json:"time"`
 	User    string    `json:"user"`
@@ -21,14 +24,24 @@ type receiptJSON struct {
 	Digest  string    `json:"digest"`
 }
 
+func receiptOf(r engine.Receipt) receiptJSON {
+	return receiptJSON{
+		r.Count, r.Index.String(), r.Name, r.Epoch, r.Session.String(), r.Seq, r.Group, r.Head.String(),
+		r.Time.UTC(), r.User.String(), hex.EncodeToString(r.Salt[:]), r.Digest.String(),
+	}
+}
+
 func (a *app) printReceipt(r engine.Receipt) error {
 	if a.json {
-		return writeJSON(a.stdout, receiptJSON{
-			r.Count, r.Index.String(), r.Session.String(), r.Seq, r.Head.String(),
-			r.Time.UTC(), r.User.String(), hex.EncodeToString(r.Salt[:]), r.Digest.String(),
-		})
+		return writeJSON(a.stdout, receiptOf(r))
 	}
 	var p page
+	p.receipt(r)
+	return a.print(&p)
+}
+
+// receipt adds what a receipt says.
+func (p *page) receipt(r engine.Receipt) {
 	p.line("asked", "to delete %s", count(r.Count, "distinct id"))
 	p.line("index", "%s", r.Index)
 	p.line("sequence", "%d of session %s", r.Seq, r.Session)
@@ -36,7 +49,6 @@ func (a *app) printReceipt(r engine.Receipt) error {
 	p.line("time", "%s, by %s", r.Time.UTC().Format(time.RFC3339Nano), r.User)
 	p.line("digest", "%s", r.Digest)
 	p.line("salt", "%x", r.Salt)
-	return a.print(&p)
 }
 
 // erasure is what has been overwritten behind a receipt.

@@ -20,6 +20,7 @@ type app struct {
 	index      string
 	indexGiven bool // and not left at its default
 	keyFile    string
+	ledger     string
 	user       engine.UserID // whose key that is
 	userGiven  bool          // and not left at root
 	json       bool
@@ -30,8 +31,9 @@ type app struct {
 }
 
 const (
-	envStore = "OUBLIETTE_STORE"
-	envKey   = "OUBLIETTE_KEY"
+	envStore  = "OUBLIETTE_STORE"
+	envKey    = "OUBLIETTE_KEY"
+	envLedger = "OUBLIETTE_LEDGER"
 )
 
 const rootHelp = `Oubliette is an embedded, encrypted store of vector items that is made for
@@ -48,6 +50,13 @@ store does not keep the key: without it nothing opens.
 
 The index key is root's, who lets users in with keys of their own ("oubliette
 users"). --user ID says that the key is that user's; without it, it is root's.
+
+A store may keep a ledger: --ledger FILE, or $OUBLIETTE_LEDGER, a file outside of
+the store's folder and best on another disk. It has every delete before the store
+has it. A store that is put back to an earlier state takes the deletes that it
+lacks from there before anything can be read; that is a warning. Once given, it
+has to be given to each command that writes. A command that only reads runs
+without it, and then shows what an older state shows.
 
 With --json every line of the results on standard output is JSON, and so is
 every line on standard error: {"error", "kind", "exit_code"} and, where they
@@ -93,11 +102,13 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.index, "index", "default", "name of the index")
 	flags.StringVar(&a.keyFile, "key-file", "", "file with the key (default: the key in $"+envKey+")")
 	flags.StringVar(&user, "user", rootName, "whose key it is: a user's id of 32 hexadecimal digits, or root")
+	flags.StringVar(&a.ledger, "ledger", "", "file with the store's ledger, outside of its folder (default $"+envLedger+")")
 	flags.BoolVar(&a.json, "json", false, "JSON for machines instead of text")
 	root.AddCommand(
 		a.initCommand(), a.upsertCommand(), a.getCommand(), a.deleteCommand(), a.lsCommand(),
 		a.purgeCommand(), a.compactCommand(), a.checkCommand(), a.statCommand(), a.usersCommand(), a.rotateKeyCommand(),
 		a.backupCommand(), a.restoreCommand(),
+		a.statusCommand(), a.rootKeyCommand(), a.verifyCommand(), a.ledgerCommand(), a.residueCommand(),
 		a.demoCommand(),
 	)
 	root.SetHelpCommand(helpCommand())

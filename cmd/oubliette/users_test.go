@@ -350,15 +350,17 @@ func TestEveryCommandTakesAUser(t *testing.T) {
 	id := c.addUser(1, "both")
 	args := map[string]string{ // what a command needs
 		"get": "x", "delete": "x", "users rm": id, "users add": "--perm read --user-key-file " + c.path("key"), "rotate-key": "--new-key-file " + c.path(id),
-		"init": "--index second",
+		"init": "--index second", "status": c.path("key"), "residue note": "x",
+		"verify": "x", "ledger show": "x", "ledger check": "x", "residue scan": "x",
 	}
+	keyless := []string{"demo", "verify", "ledger show", "ledger check", "residue scan"}
 	var walk func(cmd *cobra.Command, path []string)
 	walk = func(cmd *cobra.Command, path []string) {
 		for _, sub := range cmd.Commands() {
 			walk(sub, append(slices.Clone(path), sub.Name()))
 		}
 		name := strings.Join(path, " ")
-		if name == "" || name == "users" || name == "help" {
+		if slices.Contains([]string{"", "users", "ledger", "residue", "help"}, name) {
 			return
 		}
 		all := append(path, strings.Fields(args[name])...)
@@ -366,8 +368,8 @@ func TestEveryCommandTakesAUser(t *testing.T) {
 		c.fails(c.run("", bad...), exitUsage, "--user")
 		code, says := exitKey, "wrong key" // the key is not of the user
 		switch {
-		case name == "demo":
-			code, says = exitUsage, "takes no --user"
+		case slices.Contains(keyless, name):
+			code, says = exitUsage, "takes no --"
 		case name == "init":
 			code, says = exitUsage, "--user"
 		case name == "rotate-key" || path[0] == "users":
