@@ -138,7 +138,12 @@ func (c *cli) segments() []string {
 // holdOpen keeps the store open while do runs.
 func (c *cli) holdOpen(do func(db *engine.DB)) {
 	c.Helper()
-	db, err := engine.Open(c.env[envStore], nil)
+	c.holdOpenWith(nil, do)
+}
+
+func (c *cli) holdOpenWith(opts *engine.Options, do func(db *engine.DB)) {
+	c.Helper()
+	db, err := engine.Open(c.env[envStore], opts)
 	if err != nil {
 		c.Fatal(err)
 	}

@@ -26,7 +26,8 @@ is. --index NAME prints those of that index alone.
   gone   the index has been deleted
 
 It prints what stands there: whether it is whole, and signed by who may,
-"ledger check" tells. Frames that do not fit their checksum end it, with exit code 8.`,
+"ledger check" tells. Of a file with a frame that does not fit its checksum nothing is
+shown, and the exit code is 8.`,
 		Args:    oneArgument("a ledger's file"),
 		PreRunE: ledgerFlags("store", "key-file", "user", "ledger"),
 		RunE:    a.action(func(ctx context.Context, args []string) error { return a.showLedger(ctx, args[0]) }),

@@ -40,7 +40,7 @@ copies elsewhere.`,
 }
 
 // scanStep is how much of the notes is searched for at a time.
-const scanStep = 8 << 20
+var scanStep = 8 << 20
 
 // scan is one search for notes.
 type scan struct {

@@ -11,12 +11,13 @@ const usersHelp = `The index key is root's, who may everything. With it root let
 an id of 16 bytes, a key of its own, and permission to read, to write, or both.
 A command says with --user ID whose key --key-file (or $OUBLIETTE_KEY) brings.
 
-  read   get, ls, stat
-  write  upsert, delete, purge
-  both   these, and compact
+  read   get, ls, stat, residue note
+  write  upsert, delete, purge, and status --certificate
+  both   these, compact and purge --rewrite
   root   these, users and rotate-key
 
-check is for all: with a key that does not read it leaves the rows unread. stat
+check, status, root-key and verify --ids are for all: with a key that does not read
+check leaves the rows unread. stat
 needs no key for what is not the index's own. Whose key lacks the permission gets
 exit code 4, and so does a wrong key or an unknown user: these are not told apart.
 

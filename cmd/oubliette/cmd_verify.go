@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,8 +94,9 @@ func (v *verification) validate() error {
 type checked struct {
 	name string
 	proof.Document
-	err    error
-	covers bool // it has been held against ids, and is of these
+	err  error // why it does not verify
+	held bool  // against ids
+	ids  error // why it is not of these
 }
 
 func (a *app) verify(ctx context.Context, v verification) error {
@@ -121,7 +123,7 @@ func (a *app) verify(ctx context.Context, v verification) error {
 		if err := a.printChecked(&docs[i], docs); err != nil {
 			return err
 		}
-		if err := docs[i].err; err != nil {
+		if err := cmp.Or(docs[i].err, docs[i].ids); err != nil {
 			bad = append(bad, refused(docs[i].name, err))
 		}
 	}
@@ -155,7 +157,7 @@ func (a *app) holdAgainst(ctx context.Context, d *checked, file string) error {
 	return a.withTarget(ctx, t, reading, func(_ *engine.DB, ix *engine.Index) error {
 		err := ix.Covers(ctx, *d.Receipt, ids)
 		if err == nil || errors.Is(err, proof.ErrOtherIDs) {
-			d.covers, d.err = err == nil, err
+			d.held, d.ids = true, err
 			return nil
 		}
 		return err
@@ -166,10 +168,10 @@ func (a *app) holdAgainst(ctx context.Context, d *checked, file string) error {
 type checkedJSON struct {
 	Document    string           `json:"document"`
 	Verified    bool             `json:"verified"`
-	Reason      string           `json:"reason,omitempty"` // altered, signer, foreign, newer or other_ids
+	Reason      string           `json:"reason,omitempty"` // altered, signer, foreign or newer
 	Error       string           `json:"error,omitempty"`
 	Receipt     *receiptJSON     `json:"receipt,omitempty"`
-	Covers      bool             `json:"covers_ids,omitempty"` // it is of exactly the ids of --ids
+	Covers      *bool            `json:"covers_ids,omitempty"` // whether it is of exactly the ids of --ids
 	Certificate *certificateJSON `json:"certificate,omitempty"`
 	Names       []string         `json:"names,omitempty"` // documents beside it: receipts that the certificate names
 }
@@ -186,8 +188,11 @@ func (a *app) printChecked(d *checked, all []checked) error {
 	case d.Receipt != nil:
 		p.line("verified", "yes: a receipt, signed by %s", signer(d.Receipt.Author))
 		p.receipt(*d.Receipt)
-		if d.covers {
-			p.line("ids", "of exactly the ids that were given")
+		switch {
+		case d.ids != nil:
+			p.line("ids", "NO: %v", d.ids)
+		case d.held:
+			p.line("ids", "yes: of exactly the ids that were given")
 		}
 		p.line("not shown", "that anything has been erased (a certificate says that), when it was signed,")
 		p.line("", "and, to who has no key of the index, which ids they were")
@@ -203,7 +208,10 @@ func (a *app) printChecked(d *checked, all []checked) error {
 }
 
 func (d *checked) json(all []checked) checkedJSON {
-	j := checkedJSON{Document: d.name, Verified: d.err == nil, Covers: d.covers}
+	j := checkedJSON{Document: d.name, Verified: d.err == nil}
+	if d.held {
+		j.Covers = new(d.ids == nil)
+	}
 	switch {
 	case d.err != nil:
 		j.Reason, j.Error = reason(d.err), d.err.Error()

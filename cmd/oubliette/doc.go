@@ -14,6 +14,14 @@
 //     nothing of its batch is applied, and what was committed before it is told.
 //   - With --json every line on standard output is JSON, and so is every line on
 //     standard error; the exit codes are the same.
+//   - A document (a receipt, a certificate) is in its file whole and durable or not
+//     at all; no file that is there is overwritten, and one that cannot be made is
+//     told before anything is done. A delete is done also when its receipt cannot
+//     be written, and that is said.
+//   - A ledger inside of the store's folder is refused. What it shows to have been
+//     put back is a warning.
+//   - A search for residue says how much it has searched for and in what; notes
+//     that are empty, cut or changed are refused.
 //   - An interrupt (SIGINT, SIGTERM) ends the work under way and closes the
 //     store cleanly, also while input is waited for; a second one ends the
 //     process. The store is opened only when there is something to do in it.
@@ -24,6 +32,9 @@
 //
 // One file a command (cmd_*.go), the demo's parts in demo*.go and mnist.go. An
 // item's line form is in itemline.go, an id's in idline.go, a user's id in
-// userid.go; newkey.go and outcome.go have what changes of keys share; exit.go
-// says which error is which exit code, report.go how errors are told.
+// userid.go, that of notes in notes.go. document.go and certificate.go have what is
+// said of receipts and certificates, newfile.go how they are written; ledger.go how
+// a store is opened with its ledger; newkey.go and outcome.go what changes of keys
+// share; exit.go says which error is which exit code, report.go how errors are
+// told.
 package main

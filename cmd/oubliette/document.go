@@ -25,18 +25,21 @@ func (a *app) readAll(ctx context.Context, name, what string, most int64) ([]byt
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if looksLikeKey(string(b)) { // an error that quotes it would show a part of it
+		return nil, fmt.Errorf("%w: %s: it holds what looks like a key, and no %s", errInput, name, what)
+	}
 	return b, nil
 }
 
 // readDocument reads a receipt or a certificate. Of one that is too long it answers
 // enough for the error to say so.
 func (a *app) readDocument(ctx context.Context, name string) ([]byte, error) {
-	return a.readAll(ctx, name, "a document", proof.MaxDocument)
+	return a.readAll(ctx, name, "document", proof.MaxDocument)
 }
 
 // readRootKey reads root's public key of an index.
 func (a *app) readRootKey(ctx context.Context, name string) (crypto.VerifyKey, error) {
-	b, err := a.readAll(ctx, name, "a public key", maxPEM)
+	b, err := a.readAll(ctx, name, "public key", maxPEM)
 	if err != nil {
 		return crypto.VerifyKey{}, err
 	}
@@ -62,7 +65,7 @@ func reason(err error) string {
 		is   error
 		word string
 	}{
-		{proof.ErrNewer, "newer"}, {proof.ErrOtherIDs, "other_ids"}, {proof.ErrSigner, "signer"}, {proof.ErrForeign, "foreign"},
+		{proof.ErrNewer, "newer"}, {proof.ErrSigner, "signer"}, {proof.ErrForeign, "foreign"},
 	} {
 		if errors.Is(err, r.is) {
 			return r.word

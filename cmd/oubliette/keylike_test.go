@@ -20,6 +20,9 @@ func TestAKeyInTheCommandLineIsNotShown(t *testing.T) {
 		{"users", "add", "--perm", key}, {"users", "add", "--perm", "read", "--user-id", key, "--generate-user-key", c.path("new")},
 		{"users", "add", "--perm", "read", "--user-key-file", key}, {"users", "add", "--perm", "read", "--generate-user-key", key},
 		{"backup", key}, {"restore", key}, {"restore", "x", "--store", key}, {"rotate-key", key}, {"rotate-key", "--new-key-file", key}, {"rotate-key", "--generate-new-key", key},
+		{"delete", "x", "--receipt", key}, {"purge", "--certificate", key}, {"status", key}, {"status", "x", "--certificate", key}, {"status", "x", "--root-key", key},
+		{"verify", key}, {"verify", "x", key}, {"verify", "x", "--root-key", key}, {"verify", "x", "--ids", key}, {"root-key", key}, {"ls", "--ledger", key},
+		{"ledger", key}, {"ledger", "show", key}, {"ledger", "check", key}, {"residue", key}, {"residue", "note", "--file", key}, {"residue", "scan", key},
 		{"ls", "--key-file", key[:63]}, {"ls", "--key-file", key + "0"}, {"ls", "--key-file", " " + key + "\n"}, {"ls", "--key-file", strings.ToUpper(key)},
 	} {
 		for _, all := range [][]string{args, append([]string{"--json"}, args...)} {

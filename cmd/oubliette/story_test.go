@@ -97,9 +97,7 @@ func alterations(t testing.TB, doc []byte) (all []alteration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range alteredLeaves(t, doc) {
-		all = append(all, m)
-	}
+	all = append(all, alteredLeaves(t, doc)...)
 	for _, m := range alteredLeaves(t, body) {
 		text := strings.Replace(string(doc), payload, base64.StdEncoding.EncodeToString(m.text), 1)
 		all = append(all, alteration{"body." + m.leaf, []byte(text)})
@@ -129,9 +127,8 @@ func alteredLeaves(t testing.TB, text []byte) (all []alteration) {
 			key = len(keys) > 0 && keys[len(keys)-1]
 			continue
 		}
-		if name, ok := tok.(string); ok && key {
+		if _, name := tok.(string); name && key {
 			key = false
-			_ = name
 			continue
 		}
 		key = len(keys) > 0 && keys[len(keys)-1]

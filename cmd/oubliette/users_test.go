@@ -350,7 +350,7 @@ func TestEveryCommandTakesAUser(t *testing.T) {
 	id := c.addUser(1, "both")
 	args := map[string]string{ // what a command needs
 		"get": "x", "delete": "x", "users rm": id, "users add": "--perm read --user-key-file " + c.path("key"), "rotate-key": "--new-key-file " + c.path(id),
-		"init": "--index second", "status": c.path("key"), "residue note": "x",
+		"init": "--index second", "status": c.write("document", nil), "residue note": "x",
 		"verify": "x", "ledger show": "x", "ledger check": "x", "residue scan": "x",
 	}
 	keyless := []string{"demo", "verify", "ledger show", "ledger check", "residue scan"}
