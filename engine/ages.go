@@ -103,11 +103,15 @@ func (s *state) agedLocked(seq, ids uint64) {
 	}
 }
 
-// setErased notes that all that is deleted up to a sequence number is off the disk.
-func (s *state) setErased(upto uint64) {
+// setErased notes that all that is deleted up to a sequence number is off the disk;
+// wrote: something was overwritten for it.
+func (s *state) setErased(upto uint64, wrote bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.erased, s.mu.erasedAt = upto, s.now()
+	if wrote || upto > s.mu.erased {
+		s.mu.erasedAt = s.now()
+	}
+	s.mu.erased = upto
 	oldest, late := s.mu.ages.erase(time.Now(), s.db.opts.PurgeWithin, upto)
 	s.mu.counts.OldestErased = max(s.mu.counts.OldestErased, oldest)
 	s.mu.counts.Late += late

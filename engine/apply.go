@@ -160,7 +160,9 @@ func (m *maintenance) apply(ring *keyring) error {
 func (s *state) setApplied(seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.applied, s.mu.appliedAt = seq, s.now()
+	if seq > s.mu.applied {
+		s.mu.applied, s.mu.appliedAt = seq, s.now()
+	}
 }
 
 // events are what has happened up to the cut.

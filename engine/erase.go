@@ -75,7 +75,7 @@ func (m *maintenance) erase(ring *keyring) error {
 		m.pending = true
 		return left
 	}
-	s.setErased(upto)
+	s.setErased(upto, info.Segments > 0)
 	info.Duration = time.Since(began)
 	if f := s.db.opts.EventListener.Erased; f != nil && info.Segments > 0 {
 		f(info)

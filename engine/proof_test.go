@@ -130,3 +130,23 @@ func TestNothingIsCertifiedWhereOverwritingKeeps(t *testing.T) {
 		}
 	}
 }
+
+// A certificate says nothing of what was not done for it.
+func TestACertificateOfNothingNamesNoTimes(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	s.reopen()
+	ix = s.load("a")
+	c := got(ix.Purge(ctx))(t)
+	if c.Document == nil || !c.Applied.IsZero() || !c.Overwritten.IsZero() || c.Rows != 0 || c.Bytes != 0 || c.Through == 0 {
+		t.Errorf("after a restart: %+v", c.Certificate)
+	}
+	must(t, ix.Upsert(ctx, []engine.Item{makeItem("k2", 2)})) // k2's old version has to go
+	c = got(ix.Purge(ctx))(t)
+	if c.Document == nil || c.Overwritten.IsZero() || c.Bytes == 0 {
+		t.Errorf("after an upsert: %+v", c.Certificate)
+	}
+}
