@@ -112,7 +112,7 @@ func TestGoldenDeadRecord(t *testing.T) {
 func TestGoldenOutcome(t *testing.T) {
 	i, open, closed := fixedIDs()
 	o := Outcome{
-		Index: i, Epoch: 3, Kind: OutcomeFound, Time: time.UnixMilli(1_700_000_000_123), Through: 43, Whole: true,
+		Index: i, Epoch: 3, Kind: OutcomeFound, Time: time.UnixMilli(1_700_000_000_123), Version: 12, Through: 43, Whole: true,
 		Segments: []crypto.SegmentID{closed, open},
 		Calls:    []Call{{Seq: 41, Asked: 1, Rows: 1, Bytes: 4213}, {Seq: 43, Asked: 1000, Rows: 998, Bytes: 4_001_001}},
 	}
@@ -124,7 +124,7 @@ func TestGoldenOutcome(t *testing.T) {
 	}
 	golden.Check(t, "outcome.md", "outcome", o.Sign(crypto.NewSigner(user, seed)), []golden.Field{
 		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "index id", Size: 16}, {Name: "epoch", Size: 8},
-		{Name: "kind", Size: 1}, {Name: "time", Size: 8}, {Name: "through", Size: 8}, {Name: "segment id", Size: 16}, {Name: "whole", Size: 1},
+		{Name: "kind", Size: 1}, {Name: "time", Size: 8}, {Name: "manifest's number", Size: 8}, {Name: "through", Size: 8}, {Name: "segment id", Size: 16}, {Name: "whole", Size: 1},
 		{Name: "segments", Size: 4}, {Name: "segment 0", Size: 16}, {Name: "segment 1", Size: 16},
 		{Name: "calls", Size: 4},
 		{Name: "call 0: step", Size: 1}, {Name: "call 0: ids", Size: 1}, {Name: "call 0: rows", Size: 1}, {Name: "call 0: bytes", Size: 2},

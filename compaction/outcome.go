@@ -27,13 +27,18 @@ const (
 )
 
 // Outcome is a writer's signed note of what has become of deletes, kept for those
-// who ask. It says nothing of ids, not even sealed, and nothing depends on it: what
-// is dead stands in dead records, how far the store has come in the manifest.
+// who ask. It says nothing of ids, not even sealed. What is read and erased does not
+// depend on it: what is dead stands in dead records, how far the store has come in
+// the manifest.
 type Outcome struct {
 	Index crypto.IndexID
 	Epoch uint64
 	Kind  OutcomeKind
 	Time  time.Time // in milliseconds, by the writer's clock
+
+	// Version is the number of the manifest that it was committed with. With kind,
+	// Through and Segment it makes the key under which it stands.
+	Version uint64
 
 	Through uint64           // OutcomeFound, OutcomeErased: the last sequence number it covers
 	Segment crypto.SegmentID // OutcomeMoved
@@ -73,6 +78,7 @@ func (o *Outcome) Sign(s *crypto.Signer) []byte {
 	e.U64(o.Epoch)
 	e.U8(uint8(o.Kind))
 	e.U64(uint64(o.Time.UnixMilli()))
+	e.U64(o.Version)
 	e.U64(o.Through)
 	e.Raw(o.Segment[:])
 	e.U8(flag(o.Whole))
@@ -140,6 +146,7 @@ func (o *Outcome) decode(d *codec.Decoder) {
 	o.Epoch = d.U64()
 	o.Kind = OutcomeKind(d.U8())
 	o.Time = time.UnixMilli(int64(d.U64())).UTC()
+	o.Version = d.U64()
 	o.Through = d.U64()
 	d.Copy(o.Segment[:])
 	whole := d.U8()
@@ -152,7 +159,26 @@ func (o *Outcome) decode(d *codec.Decoder) {
 		d.Copy(o.Segments[i][:])
 	}
 	o.Calls = decodeCalls(d)
+	if d.Err() == nil {
+		o.check(d)
+	}
 	d.Copy(o.User[:])
+}
+
+// check holds figures against each other.
+func (o *Outcome) check(d *codec.Decoder) {
+	rows := false
+	for i := range o.Calls {
+		rows = rows || o.Calls[i].Rows > 0
+	}
+	switch n := len(o.Calls); {
+	case n > 0 && o.Calls[n-1].Seq > o.Through:
+		d.Fail("call %d behind %d, through which it is", o.Calls[n-1].Seq, o.Through)
+	case rows != (len(o.Segments) > 0):
+		d.Fail("rows found: %v, in %d segments", rows, len(o.Segments))
+	case o.Kind != OutcomeFound && n+len(o.Segments) > 0, (o.Kind == OutcomeMoved) != (o.Segment != crypto.SegmentID{}):
+		d.Fail("kind %d with %d calls, %d segments, segment %s", o.Kind, n, len(o.Segments), o.Segment)
+	}
 }
 
 // decodeCalls refuses numbers in more bytes than they need, sequence numbers that

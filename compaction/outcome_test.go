@@ -16,7 +16,7 @@ import (
 
 func outcome() *Outcome {
 	return &Outcome{
-		Index: index, Epoch: 3, Kind: OutcomeFound, Time: time.UnixMilli(1_700_000_000_123).UTC(), Through: 900, Whole: true,
+		Index: index, Epoch: 3, Kind: OutcomeFound, Time: time.UnixMilli(1_700_000_000_123).UTC(), Version: 12, Through: 900, Whole: true,
 		Segments: []crypto.SegmentID{{1}, {2}},
 		Calls:    []Call{{7, 1, 1, 4000}, {8, 3, 0, 0}, {900, 1_000_000, 999_999, 1 << 40}},
 	}
@@ -26,7 +26,7 @@ func TestOutcomeReadsBack(t *testing.T) {
 	signer, writer := clerk()
 	rapid.Check(t, func(t *rapid.T) {
 		o := outcome()
-		o.Kind = OutcomeKind(rapid.IntRange(1, 3).Draw(t, "kind"))
+		o.Version = rapid.Uint64().Draw(t, "version")
 		o.Time = time.UnixMilli(rapid.Int64Range(0, 1<<45).Draw(t, "time")).UTC()
 		o.Whole = rapid.Bool().Draw(t, "whole")
 		o.Calls = []Call{}
@@ -34,7 +34,14 @@ func TestOutcomeReadsBack(t *testing.T) {
 		for range rapid.IntRange(0, 5).Draw(t, "calls") {
 			seq += rapid.Uint64Range(1, 1<<40).Draw(t, "step")
 			asked := rapid.Uint32().Draw(t, "ids")
+			o.Through = seq
 			o.Calls = append(o.Calls, Call{seq, asked, rapid.Uint32Range(0, asked).Draw(t, "rows"), rapid.Uint64().Draw(t, "bytes")})
+		}
+		o.Segments = []crypto.SegmentID{}
+		for _, c := range o.Calls {
+			if c.Rows > 0 {
+				o.Segments = []crypto.SegmentID{{1}}
+			}
 		}
 		got, err := DecodeOutcome(o.Sign(signer), index, writer)
 		if err != nil || !reflect.DeepEqual(got, o) {
@@ -99,6 +106,12 @@ func TestOutcomesOutOfBoundsAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*Outcome){
 		"kind 0":                func(o *Outcome) { o.Kind = 0 },
 		"kind 4":                func(o *Outcome) { o.Kind = 4 },
+		"rows of no segment":    func(o *Outcome) { o.Segments = nil },
+		"segments of no row":    func(o *Outcome) { o.Calls = o.Calls[1:2] },
+		"a call behind the end": func(o *Outcome) { o.Through = 899 },
+		"moved, with calls":     func(o *Outcome) { o.Kind = OutcomeMoved },
+		"moved nothing":         func(o *Outcome) { *o = Outcome{Index: index, Epoch: 3, Kind: OutcomeMoved} },
+		"found a segment":       func(o *Outcome) { o.Segment[0] = 1 },
 		"more rows than ids":    func(o *Outcome) { o.Calls[0].Rows = 2 },
 		"a call twice":          func(o *Outcome) { o.Calls[1].Seq = 7 },
 		"calls out of order":    func(o *Outcome) { o.Calls[1].Seq = 6 },
@@ -116,7 +129,7 @@ func TestOutcomesOutOfBoundsAreRefused(t *testing.T) {
 func TestCountsOfOutcomesAreHeldAgainstTheBytes(t *testing.T) {
 	signer, writer := clerk()
 	whole := outcome().Sign(signer)
-	segments := 8 + 2 + 16 + 8 + 1 + 8 + 8 + 16 + 1
+	segments := 8 + 2 + 16 + 8 + 1 + 8 + 8 + 8 + 16 + 1
 	for _, at := range []int{segments, segments + 4 + 2*16} {
 		if n := binary.LittleEndian.Uint32(whole[at:]); n != 2 && n != 3 {
 			t.Fatalf("no count at %d", at)

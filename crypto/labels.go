@@ -10,6 +10,7 @@ const (
 	labelDEKCommit = "oubliette/dek-commitment/v1"
 	labelMapLink   = "oubliette/map-key-link/v1"
 	labelAnchor    = "oubliette/anchor/v1"
+	labelMark      = "oubliette/receipt-mark/v1"
 )
 
 // Domain is the payload type of a signed statement: a signature made for one

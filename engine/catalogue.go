@@ -18,9 +18,12 @@ type catalogued struct {
 	record *crypto.EpochRecord
 	sum    crypto.Hash // of the record, as stored
 	grants map[grantKey][]byte
-	// past are the records of earlier epochs that are still there, by epoch:
-	// each is the predecessor that the next one names, or carries a succession.
+	// past are the records of earlier epochs that are still there, by epoch, as far
+	// as each is the predecessor that the next one names: root has vouched for them.
 	past map[uint64]*crypto.EpochRecord
+	// handed are those behind a gap, kept for their successions alone. Nothing
+	// vouches for them.
+	handed []*crypto.EpochRecord
 	err  error // why the index cannot be loaded
 }
 
@@ -53,10 +56,9 @@ func loadCatalogue(db records) (map[string]*catalogued, error) {
 
 func (c *catalogued) load(db records) error {
 	path := fmt.Sprintf("epoch record of index %q", c.name)
-	c.past = make(map[uint64]*crypto.EpochRecord)
+	var found []*crypto.EpochRecord
+	var sums []crypto.Hash
 	prefix := meta.EpochPrefix(c.id)
-	var last *crypto.EpochRecord
-	var sum crypto.Hash
 	err := db.Scan(prefix, meta.PrefixEnd(prefix), func(key, value []byte) error {
 		record, err := crypto.DecodeEpochRecord(value)
 		if err != nil {
@@ -66,23 +68,35 @@ func (c *catalogued) load(db records) error {
 		if record.Index != c.id || record.Name != c.name || record.Epoch != epoch {
 			return fault.Corrupt(path, 0, "speaks of epoch %d of index %q (%s): %w", record.Epoch, record.Name, record.Index, fault.ErrDamaged)
 		}
-		if last != nil {
-			if record.Epoch == last.Epoch+1 && record.Previous != sum {
-				return fault.Corrupt(path, 0, "epoch %d does not follow the record of epoch %d that is here: %w", record.Epoch, last.Epoch, fault.ErrDamaged)
-			}
-			c.past[last.Epoch] = last
-		}
-		last, sum = record, crypto.Sum(value)
+		found, sums = append(found, record), append(sums, crypto.Sum(value))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if last == nil {
+	if len(found) == 0 {
 		return fault.Corrupt(path, 0, "is missing: %w", fault.ErrDamaged)
 	}
-	c.record, c.sum = last, sum
+	if err := c.chain(found, sums); err != nil {
+		return fault.Corrupt(path, 0, "%w", err)
+	}
 	return c.loadGrants(db)
+}
+
+// chain takes records in the order of their epochs: the newest, those before it that
+// it leads to, and what is left behind a gap.
+func (c *catalogued) chain(found []*crypto.EpochRecord, sums []crypto.Hash) error {
+	at := len(found) - 1
+	c.record, c.sum = found[at], sums[at]
+	c.past = make(map[uint64]*crypto.EpochRecord)
+	for ; at > 0 && found[at-1].Epoch == found[at].Epoch-1; at-- {
+		if found[at].Previous != sums[at-1] {
+			return fmt.Errorf("epoch %d does not follow the record of epoch %d that is here: %w", found[at].Epoch, found[at-1].Epoch, fault.ErrDamaged)
+		}
+		c.past[found[at-1].Epoch] = found[at-1]
+	}
+	c.handed = found[:at]
+	return nil
 }
 
 func (c *catalogued) loadGrants(db records) error {

@@ -21,7 +21,8 @@ type Certificate struct {
 
 // Certify answers a certificate for one delete, whose bytes have been overwritten
 // (else ErrNotErased). It says what Status says, signed by the caller, who has to
-// have a writer's key. Once Options.KeepStatus has passed there are no figures to
+// have a writer's key. It names the receipt by the delete's place in the log, and
+// vouches for nothing else that the receipt says. Once Options.KeepStatus has passed there are no figures to
 // sign: ErrNotKnown.
 func (ix *Index) Certify(ctx context.Context, r Receipt, opts ...OpOption) (Certificate, error) {
 	c, err := ix.begin(ctx, opts, crypto.PermWrite)
@@ -40,7 +41,7 @@ func (ix *Index) Certify(ctx context.Context, r Receipt, opts ...OpOption) (Cert
 	}
 	cert := proof.Certificate{
 		Through: r.Seq, Receipts: []proof.Reference{r.Reference()}, State: proof.Erased,
-		Since: r.Time, Rows: uint64(st.Rows), Bytes: st.Bytes, Segments: uint64(st.segments), Unlinked: uint64(st.gone),
+		Since: st.AppliedAt, Rows: uint64(st.Rows), Bytes: st.Bytes, Segments: uint64(st.segments), Unlinked: uint64(st.gone),
 		Applied: st.AppliedAt, Overwritten: st.ErasedAt,
 	}
 	if st.Rewritten {

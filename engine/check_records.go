@@ -108,19 +108,12 @@ func (k *checker) files() {
 	}
 }
 
-// outcomes reads what has been noted of deletes. What was noted in an epoch whose
-// record nothing needs any more cannot be checked, and nobody is answered by it.
+// outcomes reads what has been noted of deletes.
 func (k *checker) outcomes() {
 	prefix := meta.OutcomePrefix(k.cat.id)
-	k.found(k.db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(_, value []byte) error {
-		gone := false
-		_, err := compaction.DecodeOutcome(value, k.cat.id, func(user crypto.UserID, epoch uint64) (crypto.VerifyKey, bool) {
-			gone = epoch < k.cat.record.Epoch && k.cat.past[epoch] == nil
-			return k.cat.outcomeWriter(user, epoch)
-		})
-		if err != nil && !gone {
-			k.found(&fault.CorruptionError{Path: fmt.Sprintf("outcome of index %q", k.cat.name), Err: err})
-		}
+	k.found(k.db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(key, value []byte) error {
+		_, err := k.cat.outcome(key, value)
+		k.found(err)
 		return nil
 	}))
 }

@@ -39,6 +39,7 @@ func (ix *Index) Delete(ctx context.Context, ids []string, opts ...OpOption) (Re
 		return Receipt{}, err
 	}
 	r.Seq, r.Group, r.Head = e.Seq, e.At.Group, e.At.Head
+	r.Mark = c.ring.signer.Mark(r.Marked())
 	if tell := c.db.opts.EventListener.Deleted; tell != nil {
 		tell(DeleteInfo{Index: r.Index.String(), Seq: r.Seq, IDs: r.Count})
 	}

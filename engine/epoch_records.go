@@ -118,8 +118,8 @@ func (n *newEpoch) keepPast(batch *meta.Batch, next *catalogued) {
 	for i := range n.manifest.Segments {
 		oldest = min(oldest, n.manifest.Segments[i].Epoch)
 	}
-	if o := n.db.oldestOutcome(n.cat); o != nil {
-		oldest = min(oldest, o.Epoch)
+	if epoch := n.db.oldestOutcome(n.cat); epoch != 0 {
+		oldest = min(oldest, epoch)
 	}
 	next.past = map[uint64]*crypto.EpochRecord{}
 	keep := func(r *crypto.EpochRecord) {
@@ -127,10 +127,17 @@ func (n *newEpoch) keepPast(batch *meta.Batch, next *catalogued) {
 			batch.Delete(meta.EpochKey(n.cat.id, r.Epoch))
 			return
 		}
-		next.past[r.Epoch] = r
+		if r.Epoch < oldest {
+			next.handed = append(next.handed, r)
+		} else {
+			next.past[r.Epoch] = r
+		}
 	}
 	keep(n.cat.record)
 	for _, r := range n.cat.past {
+		keep(r)
+	}
+	for _, r := range n.cat.handed {
 		keep(r)
 	}
 }

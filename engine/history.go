@@ -2,13 +2,11 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"oubliette/compaction"
 	"oubliette/crypto"
-	"oubliette/internal/fault"
 	"oubliette/internal/meta"
 )
 
@@ -56,9 +54,9 @@ func (s *state) erasedAt(seq uint64) (at time.Time, err error) {
 // ones, in order, until fn answers false.
 func (s *state) eachOutcome(kind compaction.OutcomeKind, seq uint64, fn func(*compaction.Outcome) bool) error {
 	end := meta.PrefixEnd(meta.OutcomeKindPrefix(s.cat.id, uint8(kind)))
-	err := s.db.meta.Scan(meta.OutcomeKey(s.cat.id, uint8(kind), seq, 0), end, func(_, value []byte) error {
-		o, err := s.outcome(value)
-		if err == nil && !fn(o) {
+	err := s.db.meta.Scan(meta.OutcomeKey(s.cat.id, uint8(kind), seq, 0), end, func(key, value []byte) error {
+		o, err := s.cat.outcome(key, value)
+		if err == nil && o != nil && !fn(o) {
 			err = errEnough
 		}
 		return err
@@ -67,14 +65,6 @@ func (s *state) eachOutcome(kind compaction.OutcomeKind, seq uint64, fn func(*co
 		return nil
 	}
 	return err
-}
-
-func (s *state) outcome(value []byte) (*compaction.Outcome, error) {
-	o, err := compaction.DecodeOutcome(value, s.cat.id, s.cat.outcomeWriter)
-	if err != nil {
-		return nil, &fault.CorruptionError{Path: fmt.Sprintf("outcome of index %q", s.cat.name), Err: err}
-	}
-	return o, nil
 }
 
 // rewritten tells whether all of the segments have gone, and since when.
@@ -94,30 +84,50 @@ func (s *state) rewritten(segments []crypto.SegmentID, out *reached) error {
 	}
 	out.Rewritten, out.RewrittenAt = true, out.ErasedAt
 	for _, id := range segments {
-		value, ok, err := s.db.meta.Get(meta.MovedKey(s.cat.id, uint8(compaction.OutcomeMoved), id))
+		at, err := s.movedAt(id)
 		if err != nil {
 			return err
 		}
-		if !ok {
-			continue
-		}
-		o, err := s.outcome(value)
-		if err != nil {
-			return err
-		}
-		if o.Time.After(out.RewrittenAt) {
-			out.RewrittenAt = o.Time
+		if at.After(out.RewrittenAt) {
+			out.RewrittenAt = at
 		}
 	}
 	return nil
 }
 
-// oldestOutcome is the oldest note of what deletes have found; nil: there is none.
-func (db *DB) oldestOutcome(c *catalogued) (first *compaction.Outcome) {
-	prefix := meta.OutcomeKindPrefix(c.id, uint8(compaction.OutcomeFound))
-	_ = db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(_, value []byte) error {
-		first, _ = compaction.DecodeOutcome(value, c.id, c.outcomeWriter)
-		return errEnough
-	})
-	return first
+// movedAt is when a segment went, as somebody says who may still write; zero: nobody
+// does. That it has gone stands in the manifest.
+func (s *state) movedAt(id crypto.SegmentID) (time.Time, error) {
+	key := meta.MovedKey(s.cat.id, uint8(compaction.OutcomeMoved), id)
+	value, ok, err := s.db.meta.Get(key)
+	if err != nil || !ok {
+		return time.Time{}, err
+	}
+	o, err := s.cat.outcome(key, value)
+	if err != nil || o == nil {
+		return time.Time{}, err
+	}
+	if _, writes := s.cat.record.Writer(o.User); !writes {
+		return time.Time{}, nil
+	}
+	return o.Time, nil
+}
+
+// oldestOutcome is the earliest epoch in which something was noted of the index's
+// deletes; 0: nothing is.
+func (db *DB) oldestOutcome(c *catalogued) (epoch uint64) {
+	for _, kind := range []compaction.OutcomeKind{compaction.OutcomeFound, compaction.OutcomeErased} {
+		prefix := meta.OutcomeKindPrefix(c.id, uint8(kind))
+		_ = db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(key, value []byte) error {
+			o, err := c.outcome(key, value)
+			if err != nil || o == nil {
+				return nil // of no use to anybody
+			}
+			if epoch == 0 || o.Epoch < epoch {
+				epoch = o.Epoch
+			}
+			return errEnough
+		})
+	}
+	return epoch
 }

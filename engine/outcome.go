@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
 	"oubliette/compaction"
 	"oubliette/crypto"
+	"oubliette/internal/fault"
 	"oubliette/internal/meta"
 )
 
@@ -69,8 +72,7 @@ func (e *edit) outcome(t *callTally, through uint64, whole bool) {
 	if len(t.calls) == 0 || e.s.db.opts.KeepStatus < 0 {
 		return
 	}
-	o := compaction.Outcome{Kind: compaction.OutcomeFound, Through: through, Whole: whole, Segments: t.segments, Calls: t.calls}
-	e.note(&o, meta.OutcomeKey(e.s.cat.id, uint8(o.Kind), through, e.next.Version+1))
+	e.note(&compaction.Outcome{Kind: compaction.OutcomeFound, Through: through, Whole: whole, Segments: t.segments, Calls: t.calls})
 	e.s.prune(e.batch)
 }
 
@@ -82,8 +84,7 @@ func (e *edit) erased(upto uint64) bool {
 	}
 	e.next.Erased = upto
 	if e.s.db.opts.KeepStatus >= 0 {
-		o := compaction.Outcome{Kind: compaction.OutcomeErased, Through: upto}
-		e.note(&o, meta.OutcomeKey(e.s.cat.id, uint8(o.Kind), upto, 0))
+		e.note(&compaction.Outcome{Kind: compaction.OutcomeErased, Through: upto})
 	}
 	return true
 }
@@ -94,14 +95,21 @@ func (e *edit) moved(ids []crypto.SegmentID) {
 		return
 	}
 	for _, id := range ids {
-		o := compaction.Outcome{Kind: compaction.OutcomeMoved, Segment: id}
-		e.note(&o, meta.MovedKey(e.s.cat.id, uint8(o.Kind), id))
+		e.note(&compaction.Outcome{Kind: compaction.OutcomeMoved, Segment: id})
 	}
 }
 
-func (e *edit) note(o *compaction.Outcome, key []byte) {
-	o.Index, o.Epoch, o.Time = e.s.cat.id, e.s.cat.record.Epoch, e.s.db.opts.Now()
-	e.batch.Set(key, o.Sign(e.signer))
+func (e *edit) note(o *compaction.Outcome) {
+	o.Index, o.Epoch, o.Time, o.Version = e.s.cat.id, e.s.cat.record.Epoch, e.s.db.opts.Now(), e.next.Version+1
+	e.batch.Set(outcomeKey(o), o.Sign(e.signer))
+}
+
+// outcomeKey is where an outcome stands.
+func outcomeKey(o *compaction.Outcome) []byte {
+	if o.Kind == compaction.OutcomeMoved {
+		return meta.MovedKey(o.Index, uint8(o.Kind), o.Segment)
+	}
+	return meta.OutcomeKey(o.Index, uint8(o.Kind), o.Through, o.Version)
 }
 
 // pruneStep is how many outcomes of each kind an apply looks at.
@@ -127,9 +135,9 @@ func (s *state) pruneKind(batch *meta.Batch, kind compaction.OutcomeKind, from, 
 	var last []byte
 	err := s.db.meta.Scan(from, end, func(key, value []byte) error {
 		last = append(slices.Clone(key), 0) // the next key behind it
-		o, err := compaction.DecodeOutcome(value, s.cat.id, s.cat.outcomeWriter)
+		o, err := s.cat.outcome(key, value)
 		switch n++; {
-		case err != nil || o.Time.Before(oldest): // one that does not read is of no use to anybody
+		case err != nil || o == nil || o.Time.Before(oldest): // what cannot be read is of no use to anybody
 			batch.Delete(slices.Clone(key))
 		case kind != compaction.OutcomeMoved:
 			return errEnough
@@ -146,13 +154,41 @@ func (s *state) pruneKind(batch *meta.Batch, kind compaction.OutcomeKind, from, 
 	}
 }
 
-// outcomeWriter is the key under which a user's outcomes verify. Those of an
-// earlier epoch count as long as its record is there: what they could claim falsely
-// is counts and times, by somebody who could write then; whether something is
-// erased stands in the manifest.
-func (c *catalogued) outcomeWriter(user crypto.UserID, epoch uint64) (crypto.VerifyKey, bool) {
-	if past := c.past[epoch]; past != nil && epoch != c.record.Epoch {
+// outcome reads what stands under a key. It is nil when nobody can tell whether it
+// is a writer's: it was noted in an epoch whose record is not there any more.
+//
+// What was noted in an earlier epoch counts for calls up to that epoch's end, as root
+// has pinned it: whoever could write then cannot speak of what came later.
+func (c *catalogued) outcome(key, value []byte) (*compaction.Outcome, error) {
+	epoch, known := uint64(0), true
+	o, err := compaction.DecodeOutcome(value, c.id, func(user crypto.UserID, e uint64) (crypto.VerifyKey, bool) {
+		past := c.past[e]
+		if epoch = e; e == c.record.Epoch {
+			return c.record.Writer(user)
+		}
+		if known = e > c.record.Epoch || past != nil; past == nil {
+			return crypto.VerifyKey{}, false
+		}
 		return past.Writer(user)
+	})
+	switch {
+	case err != nil && !known:
+		return nil, nil
+	case err == nil && !bytes.Equal(key, outcomeKey(o)):
+		err = fmt.Errorf("outcome: stands under another key than its own: %w", fault.ErrDamaged)
+	case err == nil && epoch < c.record.Epoch && o.Through > c.after(epoch).Pin.Seq:
+		err = fmt.Errorf("outcome: of epoch %d, which ended at %d, speaks of %d: %w", epoch, c.after(epoch).Pin.Seq, o.Through, fault.ErrDamaged)
 	}
-	return c.writer(user, epoch)
+	if err != nil {
+		return nil, &fault.CorruptionError{Path: fmt.Sprintf("outcome of index %q", c.name), Err: err}
+	}
+	return o, nil
+}
+
+// after is the record of the epoch behind one whose record is there.
+func (c *catalogued) after(epoch uint64) *crypto.EpochRecord {
+	if next := c.past[epoch+1]; next != nil {
+		return next
+	}
+	return c.record
 }

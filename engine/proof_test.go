@@ -91,14 +91,18 @@ func TestWhoSignsWhat(t *testing.T) {
 	newKey := engine.NewKey()
 	must(t, ix.RotateKey(ctx, root, newKey))
 	s.keys["a"] = newKey
-	late := got(ix.SignReceipt(ctx, r, as(userID(2), writer)...))(t) // under the new root
+	_, err = ix.SignReceipt(ctx, r, as(userID(2), writer)...) // it has another signing key now
+	wantError(t, err, engine.ErrPermission)
 	now := got(ix.RootKey(ctx, engine.WithIndexKey(newKey)))(t)
 	must(t, ix.DeleteUserKeys(ctx, userID(2), newKey))
 	got(proof.VerifyReceipt(doc, pub))(t)
 	if _, err := proof.VerifyReceipt(doc, now); err == nil {
 		t.Error("a document of the old root verifies under the new one")
 	}
-	if read := got(proof.VerifyReceipt(late, now))(t); read.Seq != r.Seq || read.Epoch != r.Epoch+1 {
+	own := got(ix.Delete(ctx, []string{"k3"}, engine.WithIndexKey(newKey)))(t)
+	must(t, ix.CreateUserKeys(ctx, userID(4), engine.NewKey(), engine.PermRead, newKey))
+	late := got(ix.SignReceipt(ctx, own, engine.WithIndexKey(newKey)))(t) // root's, in a later epoch
+	if read := got(proof.VerifyReceipt(late, now))(t); read.Seq != own.Seq || read.Epoch != own.Epoch+1 {
 		t.Errorf("signed later: %+v", read)
 	}
 	_, err = ix.SignReceipt(ctx, r, as(userID(2), writer)...)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"fmt"
 	"time"
 
@@ -32,10 +33,13 @@ func (s *state) now() time.Time { return s.db.opts.Now().UTC().Round(0) }
 
 // SignReceipt makes a document of a receipt: a DSSE envelope that anybody can check
 // who has root's public key ([Index.RootKey]), with [proof.Verify], "oubliette
-// verify" or any DSSE tool. docs/format/proof.md has its fields. The receipt has to
-// be one of this store, of a delete of the caller's (else ErrPermission); so it can
-// be signed at once, or later. A signature costs some 25 µs, which is why Delete
-// does not make one.
+// verify" or any DSSE tool. docs/format/proof.md has its fields. A signature costs
+// some 25 µs, which is why Delete does not make one.
+//
+// It signs what Delete has answered to the caller, as it was (else ErrPermission:
+// Receipt.Mark shows that), and what this store still holds; root at any time until
+// RotateKey, a user until root begins another epoch, which gives it another signing
+// key.
 func (ix *Index) SignReceipt(ctx context.Context, r Receipt, opts ...OpOption) ([]byte, error) {
 	c, err := ix.begin(ctx, opts, crypto.PermWrite)
 	if err != nil {
@@ -45,8 +49,8 @@ func (ix *Index) SignReceipt(ctx context.Context, r Receipt, opts ...OpOption) (
 	if _, err := c.vouchFor(r); err != nil {
 		return nil, err
 	}
-	if r.User != c.ring.user {
-		return nil, fmt.Errorf("index %q: receipt of user %s: %w", c.cat.name, r.User, ErrPermission)
+	if mark := c.ring.signer.Mark(r.Marked()); r.User != c.ring.user || subtle.ConstantTimeCompare(mark[:], r.Mark[:]) != 1 {
+		return nil, fmt.Errorf("index %q: receipt of user %s, which is not as the keys of user %s have made one: %w", c.cat.name, r.User, c.ring.user, ErrPermission)
 	}
 	s, err := c.ring.documents(c.cat.record)
 	if err != nil {

@@ -116,8 +116,11 @@ func (s *state) status(r Receipt) (reached, error) {
 	if err := s.history(r.Seq, &out); err != nil {
 		return reached{}, err
 	}
-	if out.Counted && out.Asked != r.Count {
+	switch {
+	case out.Counted && out.Asked != r.Count:
 		return reached{}, fault.Corrupt("receipt", 0, "of %d ids, delete %d was of %d: %w", r.Count, r.Seq, out.Asked, fault.ErrDamaged)
+	case out.Counted && out.Rows > out.Asked:
+		return reached{}, fault.Corrupt("outcome", 0, "delete %d of %d ids found %d items: %w", r.Seq, out.Asked, out.Rows, fault.ErrDamaged)
 	}
 	return out, nil
 }
@@ -147,8 +150,8 @@ func (s *state) holds(r Receipt) (bool, error) {
 	missing := func(format string, args ...any) error {
 		return fault.Corrupt(fmt.Sprintf("log of index %q", s.cat.name), 0, "delete %d of session %s: %s: %w", r.Seq, r.Session, fmt.Sprintf(format, args...), fault.ErrDamaged)
 	}
-	if r.Seq > published.Seq {
-		return false, missing("is not there, the last is %d", published.Seq)
+	if r.Seq > published.Seq || r.Group > published.Group {
+		return false, missing("is not there, the last is %d in group %d", published.Seq, published.Group)
 	}
 	at := slices.IndexFunc(sessions, func(x compaction.Session) bool { return x.ID == r.Session })
 	switch {
@@ -162,13 +165,25 @@ func (s *state) holds(r Receipt) (bool, error) {
 		return false, missing("the chain has another head there")
 	}
 	value, ok, err := s.db.meta.Get(meta.GroupKey(s.cat.id, r.Group))
-	if err != nil || !ok { // truncated
-		return err == nil, err
+	switch {
+	case err != nil:
+		return false, err
+	case !ok && r.Group > s.truncated():
+		return false, missing("group %d is not there", r.Group)
+	case !ok:
+		return true, nil
 	}
 	if head, first, last, err := wal.Identify(value); err != nil || head != r.Head || r.Seq < first || r.Seq > last {
 		return false, missing("group %d is another one", r.Group)
 	}
 	return true, nil
+}
+
+// truncated is up to which group the log is gone.
+func (s *state) truncated() uint64 {
+	s.installMu.Lock()
+	defer s.installMu.Unlock()
+	return s.manifest.Start.Group
 }
 
 // allSessions are the runs of the log that are remembered, oldest first, and where

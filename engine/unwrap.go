@@ -173,7 +173,8 @@ func (c *catalogued) followsFrom(seen crypto.Anchor) error {
 		return fmt.Errorf("is not the one of epoch %d that has been seen", seen.Epoch)
 	}
 	root := seen.Root
-	records := slices.SortedFunc(maps.Values(c.past), func(a, b *crypto.EpochRecord) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	records := append(slices.Collect(maps.Values(c.past)), c.handed...)
+	slices.SortFunc(records, func(a, b *crypto.EpochRecord) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	for _, r := range append(records, c.record) {
 		if r.Epoch > seen.Epoch && r.Root != root && r.SucceededFrom(root) {
 			root = r.Root

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"oubliette/crypto"
+	"oubliette/internal/codec"
 	"oubliette/tombstone"
 )
 
@@ -20,6 +21,28 @@ type Receipt struct {
 	Count   int              // distinct ids, known to the index or not
 	Salt    [32]byte
 	Digest  crypto.Hash // tombstone.Digest of Salt and the ids' tokens
+
+	// Mark is that by which who made the delete knows the receipt again before it
+	// signs it (crypto.Signer.Mark). It does not stand in the document.
+	Mark [16]byte
+}
+
+// Marked is what a Mark covers: every field that a document has, but who signed it
+// in which epoch.
+func (r *Receipt) Marked() []byte {
+	e := codec.Encoder{B: make([]byte, 0, 224)}
+	e.Raw(r.Index[:])
+	e.Raw(r.User[:])
+	e.Raw(r.Session[:])
+	e.U64(r.Seq)
+	e.U64(r.Group)
+	e.Raw(r.Head[:])
+	e.U64(uint64(r.Time.Unix()))
+	e.U32(uint32(r.Time.Nanosecond()))
+	e.U64(uint64(r.Count))
+	e.Raw(r.Salt[:])
+	e.Raw(r.Digest[:])
+	return e.B
 }
 
 func (r *Receipt) fields(c *coder) {
