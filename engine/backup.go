@@ -55,13 +55,13 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 		b.cancel(err)
 	}
 	<-b.done
-	if b.err != nil {
-		err = b.failed()
+	if err = errors.Join(err, b.err); err == nil {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("backup: %w", err)
+	if cause := context.Cause(b.ctx); cause != nil {
+		err = cause // what has ended it, not what followed
 	}
-	return nil
+	return fmt.Errorf("backup: %w", err)
 }
 
 var (
@@ -150,14 +150,6 @@ func (b *backup) end(err error) {
 	b.db.backups.cur = nil
 	b.db.backups.mu.Unlock()
 	close(b.done)
-}
-
-// failed is why the copying came to nothing: what has ended it, not what followed.
-func (b *backup) failed() error {
-	if cause := context.Cause(b.ctx); cause != nil {
-		return cause
-	}
-	return b.err
 }
 
 // endBackups lets no backup begin any more and ends the one under way. It does

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -68,10 +69,24 @@ type crashRecorder struct {
 
 func newCrashRecorder(mem *vfs.MemFS, seed uint64, want func(int) []crashStyle) (*crashRecorder, vfs.FS) {
 	r := &crashRecorder{mem: mem, want: want, seed: seed, now: newCrashModel()}
-	return r, failfs.New(mem, func(_ int, op, path string) failfs.Verdict {
+	return r, crashLocks{failfs.New(mem, func(_ int, op, path string) failfs.Verdict {
 		r.before(op, path)
 		return failfs.Pass
-	})
+	}), r}
+}
+
+// crashLocks takes no image while a file is being locked: MemFS does that in two
+// steps, and a clone that comes between them waits for the first and keeps the
+// second waiting.
+type crashLocks struct {
+	*failfs.FS
+	rec *crashRecorder
+}
+
+func (fs crashLocks) Lock(name string) (io.Closer, error) {
+	fs.rec.mu.Lock()
+	defer fs.rec.mu.Unlock()
+	return fs.FS.Lock(name)
 }
 
 func (r *crashRecorder) before(op, path string) {
