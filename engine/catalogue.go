@@ -24,7 +24,7 @@ type catalogued struct {
 	// handed are those behind a gap, kept for their successions alone. Nothing
 	// vouches for them.
 	handed []*crypto.EpochRecord
-	err  error // why the index cannot be loaded
+	err    error // why the index cannot be loaded
 }
 
 type grantKey struct {

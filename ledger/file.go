@@ -74,6 +74,9 @@ var errReadOnly = errors.New("ledger is open for reading")
 // next frame. A crash in between leaves less of it, and the next OpenFile goes
 // on. The entry was acknowledged to nobody.
 //
+// File and directory are synced once more whatever was there: a process that was
+// killed leaves what is written and not durable, and what is read here is acted on.
+//
 // What is no ledger, or another store's, is ErrNotOurs; damage is ErrAltered.
 func OpenFile(fs vfs.FS, path string, store [16]byte) (*File, error) {
 	lock, err := lockFile(fs, path)
@@ -145,10 +148,21 @@ func openLocked(fs vfs.FS, path string, store [16]byte) (*File, error) {
 	if err == nil {
 		err = f.wipe(torn)
 	}
+	if err == nil {
+		err = syncFolder(fs, fs.PathDir(path))
+	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return f, nil
+}
+
+func syncFolder(fs vfs.FS, path string) error {
+	dir, err := fs.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func createFile(fs vfs.FS, path string, store [16]byte) error {
@@ -170,11 +184,7 @@ func createFile(fs vfs.FS, path string, store [16]byte) error {
 	if err := fs.Rename(making, path); err != nil {
 		return err
 	}
-	dir, err := fs.OpenDir(fs.PathDir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return syncFolder(fs, fs.PathDir(path))
 }
 
 // start reads the head and finds the end. It answers where what is left of an
@@ -198,11 +208,8 @@ func (f *File) start() (torn int64, err error) {
 	return torn, err
 }
 
-// wipe writes zeros from the end up to torn.
+// wipe writes zeros from the end up to torn, and syncs all that is there.
 func (f *File) wipe(torn int64) error {
-	if torn == f.mu.end {
-		return nil
-	}
 	zeros := make([]byte, 64<<10)
 	for at := f.mu.end; at < torn; {
 		n, err := f.file.WriteAt(zeros[:min(int64(len(zeros)), torn-at)], at)

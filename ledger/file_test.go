@@ -778,3 +778,29 @@ func FuzzLedgerFile(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatAKilledProcessLeftIsDurableOnceItIsRead: a ledger, and an entry, that a
+// process has written and not synced when it was killed are acted on by the next one
+// that opens it. A loss of power behind that must not take them away.
+func TestWhatAKilledProcessLeftIsDurableOnceItIsRead(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	f := openFile(t, fs)
+	appendAll(t, f, made(7))
+	whole := readBytes(t, fs, path)
+	must(t, f.Close())
+	killed := vfs.NewCrashableMem() // as the page cache has it, nothing of it on the disk
+	must(t, killed.MkdirAll(killed.PathDir(path), 0o755))
+	syncDir(t, killed, "")
+	d, err := killed.Create(path, vfs.WriteCategoryUnspecified)
+	must(t, err)
+	_, err = d.Write(slices.Clone(whole))
+	must(t, err)
+	must(t, d.Close())
+	f, err = OpenFile(killed, path, store)
+	must(t, err)
+	must(t, f.Close())
+	clone := killed.CrashClone(vfs.CrashCloneCfg{})
+	if got := readBytes(t, clone, path); !bytes.Equal(got, whole) {
+		t.Errorf("%d bytes are left of %d", len(got), len(whole))
+	}
+}
