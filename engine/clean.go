@@ -38,8 +38,8 @@ func encodeClean(digest crypto.Hash) []byte {
 
 // stateDigest is SHA-256 over every record of the database but dead records,
 // outcomes and the log, of which it takes each index's last group: dead records
-// hang from the manifest and groups from the log's chain, and nothing depends on
-// outcomes, of which there may be many.
+// hang from the manifest and groups from the log's chain; of outcomes there may be
+// many, and what is read and erased does not depend on them.
 func stateDigest(db *meta.DB) (digest crypto.Hash, err error) {
 	h := sha256.New()
 	note := func(key, value []byte) error {

@@ -33,7 +33,7 @@ import (
 // destroyed by the next Restore to dir.
 //
 // The restored store is a twin of the source, with the same index ids and keys.
-// Both may be written on. What is deleted in one is not deleted in the other; a
+// Both may be written on. An item that is deleted in one is not deleted in the other; a
 // user who has met a later epoch of the source refuses the twin, which looks to
 // him like one that was put back.
 //
