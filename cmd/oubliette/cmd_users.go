@@ -17,9 +17,9 @@ A command says with --user ID whose key --key-file (or $OUBLIETTE_KEY) brings.
   root   these, users and rotate-key
 
 check, status, root-key and verify --ids are for all: with a key that does not read
-check leaves the rows unread. stat
-needs no key for what is not the index's own. Whose key lacks the permission gets
-exit code 4, and so does a wrong key or an unknown user: these are not told apart.
+check leaves the rows unread. stat needs no key for what is not the index's own.
+Whose key lacks the permission gets exit code 4, and so does a wrong key or an unknown
+user: these are not told apart.
 
 A permission is no flag that somebody could set. Who may not read is given no key
 that opens a row, and cannot read back what the same key has put in; who may not
