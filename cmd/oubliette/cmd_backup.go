@@ -25,6 +25,9 @@ the store is: the same keys open it.
 A backup is a copy outside of the store: nothing that is deleted later goes from
 it. Destroy backups when what they hold has to be gone.`,
 		Args: backupArgument,
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			return unheeded(cmd, "it needs no key, and copies all indexes", "index", "key-file", "user")
+		},
 		RunE: a.action(func(ctx context.Context, args []string) error { return a.backup(ctx, args[0]) }),
 	}
 }
@@ -69,7 +72,7 @@ func (a *app) backupFile(ctx context.Context, db *engine.DB, name string) error 
 		written = info.Size()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = syncFolder(filepath.Dir(name))
+		err = syncPath(filepath.Dir(name))
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(name))
@@ -83,13 +86,4 @@ func (a *app) backupFile(ctx context.Context, db *engine.DB, name string) error 
 		}{name, written, d.Seconds()})
 	}
 	return a.printLine("backed up", "%s to %s in %s", size(written), name, took(d))
-}
-
-// syncFolder makes a file's name durable.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

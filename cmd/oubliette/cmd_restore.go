@@ -19,8 +19,13 @@ input. Its folder must not be there, or be empty. It needs no key; what had been
 deleted while the backup was taken is overwritten before the command ends. A
 backup that was cut or altered makes no store.
 
-A restored store is as old as its backup: what was deleted since is in it.`,
+A restored store is as old as its backup: what was deleted since is in it. Where a
+ledger is kept (--ledger), the next command takes from it the deletes that came
+after the backup.`,
 		Args: backupArgument,
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			return unheeded(cmd, "it needs no key, and leaves a ledger to the next command", "index", "key-file", "user", "ledger")
+		},
 		RunE: a.action(func(ctx context.Context, args []string) error { return a.restore(ctx, args[0]) }),
 	}
 }

@@ -351,16 +351,16 @@ func TestEveryCommandTakesAUser(t *testing.T) {
 	args := map[string]string{ // what a command needs
 		"get": "x", "delete": "x", "users rm": id, "users add": "--perm read --user-key-file " + c.path("key"), "rotate-key": "--new-key-file " + c.path(id),
 		"init": "--index second", "status": c.write("document", nil), "residue note": "x",
-		"verify": "x", "ledger show": "x", "ledger check": "x", "residue scan": "x",
+		"backup": "x", "restore": "x", "verify": "x", "ledger show": "x", "ledger check": "x", "residue scan": "x",
 	}
-	keyless := []string{"demo", "verify", "ledger show", "ledger check", "residue scan"}
+	keyless := []string{"demo", "backup", "restore", "verify", "ledger show", "ledger check", "residue scan"}
 	var walk func(cmd *cobra.Command, path []string)
 	walk = func(cmd *cobra.Command, path []string) {
 		for _, sub := range cmd.Commands() {
 			walk(sub, append(slices.Clone(path), sub.Name()))
 		}
 		name := strings.Join(path, " ")
-		if slices.Contains([]string{"", "users", "ledger", "residue", "help", "backup", "restore"}, name) { // the last two need no key, and heed none
+		if slices.Contains([]string{"", "users", "ledger", "residue", "help"}, name) {
 			return
 		}
 		all := append(path, strings.Fields(args[name])...)
