@@ -19,6 +19,7 @@ type frozen struct {
 	fresh  []compaction.Event
 	all    []compaction.Event // tombs and fresh
 	kills  *compaction.Kills  // by all
+	moving *moving            // the rewrite under way, nil when there is none
 	since  time.Time
 	by     map[*memtable]displaced
 	logged int64
@@ -136,6 +137,7 @@ func (m *maintenance) apply(ring *keyring) error {
 		return nil
 	}
 	defer f.v.release()
+	f.moving = m.moving
 	f.all = f.events()
 	f.kills = compaction.NewKills(f.all)
 	found := s.findDeaths(f)
@@ -293,7 +295,9 @@ func (e *edit) bury(cur *view, f *frozen, found *deaths, t *callTally) (open []o
 	for i := range sealed {
 		x := &sealed[i]
 		if rows := x.dead.New(found.sealed[x.seg]); len(rows) > 0 {
-			t.add(x.seg.id, rows)
+			if t.add(x.seg.id, rows) && f.moving.copies(x.seg) {
+				t.segments = append(t.segments, f.moving.out.id)
+			}
 			x.dead, changed = x.dead.Add(rows, nil), true
 			if err := e.dead(x.seg.id, x.dead); err != nil {
 				return nil, nil, false, err

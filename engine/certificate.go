@@ -50,12 +50,12 @@ func (ix *Index) Certify(ctx context.Context, r Receipt, opts ...OpOption) (Cert
 	return c.certify(cert)
 }
 
-// certificate is of all that is erased; rewritten: the segments that held it are
-// rewritten, too. Maintenance calls it.
-func (c *call) certificate(rewritten bool) (Certificate, error) {
+// certificate is of all that is erased, up to through; rewritten: the segments that
+// held it are rewritten, too. Maintenance calls it.
+func (c *call) certificate(rewritten bool, through uint64) (Certificate, error) {
 	c.mu.RLock()
 	cert := proof.Certificate{
-		Through: c.mu.erased, State: proof.Erased, Since: c.since,
+		Through: min(c.mu.erased, through), State: proof.Erased, Since: c.since,
 		Rows: c.mu.counts.Died, Bytes: c.mu.counts.BytesErased, Segments: uint64(len(c.mu.overwrittenIn)), Unlinked: c.mu.counts.Unlinked,
 		Applied: c.mu.appliedAt, Overwritten: c.mu.erasedAt,
 	}

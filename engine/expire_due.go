@@ -85,16 +85,24 @@ func (m *maintenance) lookAll() error {
 }
 
 // purgeAll logs all that has expired, and purges. Where so much has that memory fills
-// with it, it purges in between.
+// with it, or that a delete would wait for its end, it purges in between.
 func (m *maintenance) purgeAll(ring *keyring) error {
 	var errs []error
 	for more := true; more; {
 		var err error
 		more, err = m.expire(ring)
 		errs = append(errs, err)
-		if more && m.s.full() {
+		if more && (m.s.full() || m.deleteDue()) {
 			errs = append(errs, m.purge(ring))
 		}
 	}
 	return errors.Join(append(errs, m.purge(ring))...)
+}
+
+// deleteDue tells whether a delete has waited for half of PurgeWithin.
+func (m *maintenance) deleteDue() bool {
+	m.s.mu.RLock()
+	defer m.s.mu.RUnlock()
+	_, _, oldest := m.s.mu.ages.pending(time.Now(), m.s.db.opts.PurgeWithin)
+	return oldest >= m.s.db.opts.PurgeWithin/2
 }

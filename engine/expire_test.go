@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"oubliette/engine"
+	"oubliette/internal/latchfs/failfs"
 )
 
 // testClock is a clock that stands still until it is set, in milliseconds since
@@ -613,4 +615,59 @@ func TestTheLedgerKeepsExpiries(t *testing.T) {
 		back.reopen()
 		wantItems(t, back.load("a"), want, "goes1", "stays1")
 	})
+}
+
+// A Purge that logs what has expired in many steps does not keep a delete from its
+// deadline.
+func TestAPurgeOfManyExpiriesKeepsTheDeadline(t *testing.T) {
+	ctx := context.Background()
+	const within = 600 * time.Millisecond
+	clock := newTestClock()
+	var slow atomic.Bool
+	mem := vfs.NewCrashableMem()
+	fs := failfs.New(mem, func(_ int, op, path string) failfs.Verdict {
+		if slow.Load() && op == "sync" && strings.Contains(path, "pebble") {
+			time.Sleep(5 * time.Millisecond)
+		}
+		return failfs.Pass
+	})
+	var late atomic.Int64
+	s := openStore(t, fs, nil, clock.option, func(o *engine.Options) {
+		o.PurgeWithin = within
+		o.EventListener = &engine.EventListener{Overdue: func(i engine.OverdueInfo) { late.Store(int64(i.Oldest)) }}
+	})
+	ix := s.create("a")
+	items := makeItems("E", 400)
+	for i := range items {
+		items[i].ExpiresAt = time.UnixMilli(expiry)
+	}
+	must(t, ix.Upsert(ctx, items))
+	must(t, ix.Upsert(ctx, makeItems("k", 1)))
+	must(t, ix.LookSize(ctx, 1, 1)) // as 400 looks of 65,536 items are in a large index
+	got(ix.Purge(ctx))(t)
+	slow.Store(true)
+	clock.Store(expiry)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := ix.Purge(ctx)
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	time.Sleep(20 * time.Millisecond)
+	at := time.Now()
+	r := got(ix.Delete(ctx, []string{"k0"}))(t)
+	for {
+		st := got(ix.Status(ctx, r))(t)
+		if st.State == engine.Erased {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if took := time.Since(at); took > within*5/4 || late.Load() > 0 {
+		t.Errorf("erased after %v, %v were promised (Overdue %v)", took, within, time.Duration(late.Load()))
+	}
+	slow.Store(false)
+	<-done
 }

@@ -262,3 +262,26 @@ func (ix *Index) SpoilOutcomes() error {
 	}
 	return ix.db.meta.Commit(batch)
 }
+
+// BeginMoving begins a rewrite and copies a step of it.
+func (ix *Index) BeginMoving(ctx context.Context) (out string, copied map[crypto.Token]bool, err error) {
+	c, err := ix.begin(ctx, nil, crypto.PermWrite)
+	if err != nil {
+		return "", nil, err
+	}
+	defer c.leave()
+	err = c.work.do(ctx, func(context.Context) error {
+		if _, _, err := c.work.rewriteStep(ctx, c.ring, goal{full: true}); err != nil {
+			return err
+		}
+		if mv := c.work.moving; mv != nil && mv.out != nil {
+			out = mv.out.id.String()
+			copied = map[crypto.Token]bool{}
+			for _, e := range mv.copier.Copied() {
+				copied[e.Token] = true
+			}
+		}
+		return nil
+	})
+	return out, copied, err
+}

@@ -1,14 +1,19 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"oubliette/engine"
 	"oubliette/ledger"
@@ -374,5 +379,105 @@ func TestALedgerIsSmall(t *testing.T) {
 		if size > 24*ids+400 {
 			t.Errorf("%d ids take %d bytes", ids, size)
 		}
+	}
+}
+
+// Status of an acknowledged delete that a store put back has from its ledger never
+// says that it is missing, also at the moment in which the log catches up.
+func TestStatusWhileTheLogCatchesUp(t *testing.T) {
+	ctx := context.Background()
+	disk := vfs.NewMem()
+	s := newStore(t, keptOn(disk))
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 20)))
+	s.reopen() // what follows is of another run of the log
+	before := s.snapshot()
+	ix = s.load("a")
+	r := got(ix.Delete(ctx, []string{"k1"}))(t)
+	got(ix.Delete(ctx, []string{"k2"}))(t)
+	s.close()
+	for range 100 {
+		o := s.opts
+		o.FS = before.CrashClone(vfs.CrashCloneCfg{})
+		keptOn(copyOf(t, disk))(&o)
+		db := got(engine.Open(storeDir, &o))(t)
+		bix := got(db.LoadIndex(ctx, "a", engine.WithIndexKey(s.keys["a"])))(t)
+		var wg sync.WaitGroup
+		stop := make(chan struct{})
+		for range 3 {
+			wg.Go(func() {
+				for {
+					if _, err := bix.Status(ctx, r); err != nil {
+						t.Errorf("Status: %v", err)
+						return
+					}
+					select {
+					case <-stop:
+						return
+					default:
+					}
+				}
+			})
+		}
+		got(bix.Purge(ctx))(t)
+		close(stop)
+		wg.Wait()
+		must(t, db.Close())
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// A segment that cannot be read keeps the rows of the others from nothing, also where
+// a store has to take deletes from its ledger.
+func TestCatchingUpOverADamagedSegmentErasesInTheOthers(t *testing.T) {
+	ctx := context.Background()
+	for _, behind := range []bool{false, true} {
+		t.Run(fmt.Sprint("behind=", behind), func(t *testing.T) {
+			disk := vfs.NewMem()
+			s := newStore(t, keptOn(disk))
+			ix := s.create("a")
+			for _, prefix := range []string{"a", "b"} {
+				must(t, ix.Upsert(ctx, makeItems(prefix, 20)))
+				must(t, ix.Roll(ctx))
+				must(t, ix.SealNow(ctx))
+			}
+			rows := got(ix.SealedRows(ctx, []string{"a0", "b0"}))(t)
+			before := s.snapshot()
+			got(ix.Delete(ctx, []string{"a0", "b0"}))(t)
+			if !behind {
+				before = s.snapshot()
+			}
+			s.noCheck = true
+			s.close()
+			var broken atomic.Value
+			broken.Store("")
+			o := s.opts
+			o.FS = errorfs.Wrap(before, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if op.Kind == errorfs.OpFileReadAt && op.Path == broken.Load() {
+					return errors.New("unreadable")
+				}
+				return nil
+			}))
+			o.PurgeWithin = 200 * time.Millisecond
+			db := got(engine.Open(storeDir, &o))(t)
+			// A reader loads the index, then the disk fails, then a writer comes.
+			reader := got(db.LoadIndex(ctx, "a"))(t)
+			got(db.LoadIndex(ctx, "a", engine.WithIndexKey(s.keys["a"])))(t)
+			broken.Store(rows[1].Path)
+			err := reader.Upsert(ctx, makeItems("new", 1), engine.WithIndexKey(s.keys["a"]))
+			if err != nil && !behind { // else nothing is written before the log is as far as its ledger
+				t.Errorf("nothing can be written: %v", err)
+			}
+			time.Sleep(time.Second)
+			if bytes.Contains(readAll(t, before)[rows[0].Path], rows[0].Bytes[:30]) {
+				t.Errorf("a0 is in a segment that reads, and still on the disk a second later (PurgeWithin %v)", o.PurgeWithin)
+			}
+			var p *engine.PendingError
+			if err := db.Close(); !errors.As(err, &p) {
+				t.Errorf("Close: %v", err)
+			}
+		})
 	}
 }

@@ -203,6 +203,9 @@ func (m *maintenance) work(ring *keyring) error {
 		return err
 	}
 	if err := m.catchUp(ring); err != nil {
+		if m.pending { // what has been placed all the same does not wait
+			err = errors.Join(err, m.erase(ring))
+		}
 		return err
 	}
 	s.rollHeavy()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"oubliette/compaction"
@@ -106,6 +107,12 @@ func (mv *moving) deaths(now *view) (died func(input int, row uint32) bool, ther
 		}
 	}
 	return func(input int, row uint32) bool { return dead[input].Contains(row) }, len(dead) == len(mv.segs)+len(mv.mems)
+}
+
+// copies tells whether the rows of a segment are, or have been, copied to a new file:
+// what dies of them may stand there, too.
+func (mv *moving) copies(x *sealed) bool {
+	return mv != nil && mv.out != nil && slices.Contains(mv.segs, x)
 }
 
 // finishMove closes the new segment and installs it.

@@ -38,9 +38,9 @@ func newCallTally(events []compaction.Event) *callTally {
 	return t
 }
 
-// add counts the rows of a segment that have died.
-func (t *callTally) add(id crypto.SegmentID, deaths []compaction.Death) {
-	found := false
+// add counts the rows of a segment that have died, and tells whether calls have found
+// any of them.
+func (t *callTally) add(id crypto.SegmentID, deaths []compaction.Death) (found bool) {
 	for i := range deaths {
 		d := &deaths[i]
 		if d.Call == 0 {
@@ -57,6 +57,7 @@ func (t *callTally) add(id crypto.SegmentID, deaths []compaction.Death) {
 	if found {
 		t.segments = append(t.segments, id)
 	}
+	return found
 }
 
 // rows is how many rows the calls have found.

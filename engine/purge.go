@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 // as well.
 //
 // The certificate counts what has been done since the index was unlocked; it is
-// signed by the caller.
+// signed by the caller. With WithRewrite it speaks of the deletes up to the call.
 func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, error) {
 	need := crypto.PermWrite
 	rewrite := gather(opts).rewrite
@@ -34,7 +35,10 @@ func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, erro
 		return Certificate{}, err
 	}
 	defer c.leave()
+	through := uint64(math.MaxUint64)
 	if rewrite {
+		// What is deleted by then are rows of segments that are there now.
+		through = c.lastSeq()
 		if err := c.rewriteTouched(ctx); err != nil {
 			return Certificate{}, err
 		}
@@ -45,15 +49,26 @@ func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, erro
 		if err := errors.Join(c.work.purgeAll(c.ring), c.work.moveFailed(c.ring), c.work.destroyDoomed()); err != nil {
 			return err
 		}
-		cert, err = c.certificate(rewrite)
+		cert, err = c.certificate(rewrite, through)
 		return err
 	})
 	return cert, err
 }
 
-// rewriteTouched rewrites every segment in which something is dead now.
+// lastSeq is the newest sequence number.
+func (s *state) lastSeq() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mu.published.Seq
+}
+
+// rewriteTouched rewrites every segment in which something is dead now. A rewrite
+// under way is given up: its new file may have held what has died meanwhile.
 func (c *call) rewriteTouched(ctx context.Context) error {
 	if err := c.closeOpen(ctx); err != nil {
+		return err
+	}
+	if err := c.work.do(ctx, func(context.Context) error { return c.work.giveUp() }); err != nil {
 		return err
 	}
 	touched := goal{only: c.touched()}

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"testing"
@@ -108,4 +109,77 @@ func TestPurgeWithRewriteBesideWriters(t *testing.T) {
 	}
 	stop()
 	<-done
+}
+
+// A certificate "rewritten" speaks of every delete up to Through: one that came
+// while the segments were rewritten, in a segment that was not touched when Purge
+// began, must not be among them.
+func TestPurgeWithRewriteClaimsOnlyWhatItHasRewritten(t *testing.T) {
+	ctx := context.Background()
+	var late engine.Receipt
+	var ix *engine.Index
+	var s *store
+	var header []byte
+	var path string
+	hook := func(engine.RewriteInfo) {
+		if late.Seq != 0 {
+			return
+		}
+		late = got(ix.Delete(ctx, []string{"b0"}))(t)
+	}
+	s = newStore(t, func(o *engine.Options) { o.EventListener = &engine.EventListener{Rewritten: hook} })
+	ix = s.create("x")
+	must(t, ix.Upsert(ctx, makeItems("a", 20)))
+	must(t, ix.Roll(ctx))
+	must(t, ix.SealNow(ctx))
+	must(t, ix.Upsert(ctx, makeItems("b", 20)))
+	must(t, ix.Roll(ctx))
+	must(t, ix.SealNow(ctx))
+	path = got(ix.SealedRows(ctx, []string{"b0"}))(t)[0].Path
+	header = readAll(t, s.fs)[path][100:1000]
+	got(ix.Delete(ctx, []string{"a0"}))(t)
+	cert := got(ix.Purge(ctx, engine.WithRewrite()))(t)
+	st := got(ix.Status(ctx, late))(t)
+	if cert.State == proof.Rewritten && cert.Through >= late.Seq && !st.Rewritten {
+		t.Errorf("signed: every delete up to %d is rewritten; delete %d is in %s, which is still there with its data key (header unchanged: %v)", cert.Through, late.Seq, path, string(readAll(t, s.fs)[path][100:1000]) == string(header))
+	}
+}
+
+// An item that a rewrite under way had copied when it was deleted: the copy's file has
+// held its bytes, so it has to go as well before anybody says "rewritten".
+func TestPurgeWithRewriteOverARewriteUnderWay(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	big := makeItems("k", 200)
+	for i := range big {
+		big[i] = sizedItem(big[i].ID, 1, 40<<10)
+	}
+	must(t, ix.Upsert(ctx, big))
+	must(t, ix.Roll(ctx))
+	must(t, ix.SealNow(ctx))
+	must(t, ix.StepSize(ctx, 1))
+	got(ix.Delete(ctx, idsOf(makeItems("k", 20))))(t)
+	got(ix.Purge(ctx))(t)
+	moving, copied, err := ix.BeginMoving(ctx)
+	must(t, err)
+	if moving == "" || len(copied) == 0 {
+		t.Fatal("no rewrite is under way")
+	}
+	var r engine.Receipt
+	var id string
+	for n := 20; n < 200; n++ {
+		id = makeItems("k", 200)[n].ID
+		if copied[ix.TokenOf(id)] {
+			r = got(ix.Delete(ctx, []string{id}))(t)
+			break
+		}
+	}
+	cert := got(ix.Purge(ctx, engine.WithRewrite()))(t)
+	st := got(ix.Status(ctx, r))(t)
+	for path := range readAll(t, s.fs) {
+		if bytes.Contains([]byte(path), []byte(moving)) {
+			t.Errorf("certificate %q, Status.Rewritten %v of %s: the file %s, which has held a copy of it, is there with its data key", cert.State, st.Rewritten, id, path)
+		}
+	}
 }

@@ -168,7 +168,7 @@ func (s *state) holds(r Receipt) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case !ok && r.Group > s.truncated():
+	case !ok && r.Group > s.goneUpTo():
 		return false, missing("group %d is not there", r.Group)
 	case !ok:
 		return true, nil
@@ -179,8 +179,12 @@ func (s *state) holds(r Receipt) (bool, error) {
 	return true, nil
 }
 
-// truncated is up to which group the log is gone.
-func (s *state) truncated() uint64 {
+// goneUpTo is up to which group the log need not have what the ledger or dead
+// records have.
+func (s *state) goneUpTo() uint64 {
+	if b := s.behind.Load(); b != nil { // looked at first: the manifest has it when there is none any more
+		return b.to.Group
+	}
 	s.installMu.Lock()
 	defer s.installMu.Unlock()
 	return s.manifest.Start.Group
@@ -189,6 +193,7 @@ func (s *state) truncated() uint64 {
 // allSessions are the runs of the log that are remembered, oldest first, and where
 // the log stands.
 func (s *state) allSessions() ([]compaction.Session, wal.Position) {
+	b := s.behind.Load() // before the manifest, which has them when there is none any more
 	s.installMu.Lock()
 	m := compaction.Manifest{Sessions: slices.Clone(s.manifest.Sessions)}
 	s.installMu.Unlock()
@@ -197,7 +202,7 @@ func (s *state) allSessions() ([]compaction.Session, wal.Position) {
 	for _, x := range s.mu.sessions {
 		m.Cover(x.ID, x.Last)
 	}
-	if b := s.behind.Load(); b != nil {
+	if b != nil {
 		for _, x := range b.sessions {
 			m.Cover(x.ID, x.Last)
 		}
