@@ -141,5 +141,8 @@ func decodeGone(d *codec.Decoder) (*gone, error) {
 	d.Copy(g.index[:])
 	g.epoch = d.U64()
 	d.Copy(g.signature[:])
+	if d.Err() == nil && g.epoch == 0 {
+		d.Fail("gone in epoch 0, they count from 1")
+	}
 	return g, d.Done()
 }

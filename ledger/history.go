@@ -174,6 +174,8 @@ func writerOf(r *crypto.EpochRecord) func(crypto.UserID, uint64) (crypto.VerifyK
 // or is over.
 func (x *Index) inEpoch(g *wal.Stubbed, at wal.Position) *Error {
 	switch {
+	case x.record == nil:
+		return wrong(ErrCut, "is of epoch %d, there is no epoch record before it", g.Epoch())
 	case g.Epoch() > x.Epoch:
 		return wrong(ErrCut, "is of epoch %d, whose record is not there", g.Epoch())
 	case g.Epoch() < x.Epoch:
@@ -268,6 +270,8 @@ func (x *Index) follows(e *epoch) *Error {
 // gone takes root's word that the index is deleted.
 func (x *Index) gone(g *gone) *Error {
 	switch {
+	case x.record == nil:
+		return wrong(ErrCut, "was deleted in epoch %d, there is no epoch record before it", g.epoch)
 	case g.epoch > x.Epoch:
 		return wrong(ErrCut, "was deleted in epoch %d, whose record is not there", g.epoch)
 	case g.epoch < x.Epoch || !x.record.Root.Verify(crypto.DomainGone, g.statement(), g.signature):

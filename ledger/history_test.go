@@ -264,6 +264,46 @@ func TestGoneIndexIsGone(t *testing.T) {
 	wantKind(t, "a group behind the end", err, ErrAltered)
 }
 
+// Nothing is of an epoch before its record has come: not either where the number is
+// 0, as it is of an index that has only begun.
+func TestNothingIsOfAnEpochBeforeTheFirst(t *testing.T) {
+	w, l, _ := told(t)
+	begin, group := (*l)[0], (*l)[2]
+	zero := epochZero(group)
+	for name, c := range map[string]struct {
+		entry []byte
+		kind  error
+	}{
+		"a group":            {group, ErrCut},
+		"a group of epoch 0": {zero, ErrAltered},
+		"gone":               {GoneEntry(w.index, 1, w.root), ErrCut},
+		"gone in epoch 0":    {GoneEntry(w.index, 0, w.root), ErrAltered},
+	} {
+		in := list{begin, c.entry}
+		_, err := w.compare(&in, w.state())
+		wantKind(t, name, err, c.kind)
+		in = list{begin, (*l)[1], c.entry}
+		if _, err := w.compare(&in, w.state()); c.kind == ErrAltered {
+			wantKind(t, name+", behind an epoch", err, ErrAltered)
+		}
+	}
+	if bad := (&Index{}).gone(&gone{}); bad == nil || bad.Kind != ErrCut {
+		t.Errorf("gone, with no record: %v", bad)
+	}
+	g, err := decodeEntry(group)
+	must(t, err)
+	if bad := (&Index{Epoch: 1}).inEpoch(g.(*wal.Stubbed), wal.Position{Group: 1}); bad == nil || bad.Kind != ErrCut {
+		t.Errorf("a group, with no record: %v", bad)
+	}
+}
+
+// epochZero is the entry of a group, said to be of epoch 0.
+func epochZero(entry []byte) []byte {
+	b := bytes.Clone(entry)
+	clear(b[entryHead+8+2+16+16:][:8])
+	return b
+}
+
 func TestRootHandsOver(t *testing.T) {
 	w, l, _ := told(t)
 	next := crypto.NewSigner(crypto.UserID{}, seed(t, 90))
@@ -574,6 +614,8 @@ func FuzzDecodeEntry(f *testing.F) {
 		f.Add(e[:len(e)/2])
 	}
 	f.Add(GoneEntry(w.index, 2, w.root))
+	f.Add(GoneEntry(w.index, 0, w.root))
+	f.Add(epochZero((*l)[2]))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := decodeEntry(b)
@@ -607,6 +649,8 @@ func FuzzRead(f *testing.F) {
 	f.Add((*l)[3], 3, 7)
 	f.Add((*l)[5], 2, 6)
 	f.Add([]byte{}, 0, 0)
+	f.Add(epochZero((*l)[2]), 1, 2)
+	f.Add(GoneEntry(w.index, 0, w.root), 1, 2)
 	f.Fuzz(func(t *testing.T, b []byte, at, n int) {
 		at, n = max(0, at)%len(*l), max(0, n)%(len(*l)+1)
 		bad := slices.Clone((*l)[:n])
