@@ -42,7 +42,7 @@ func TestStoreThatIsAsNewAsItsLedgerIsTheSame(t *testing.T) {
 	if err != nil || !c.Same() {
 		t.Errorf("%+v, %v", c, err)
 	}
-	h, err := Read(l.Entries(), Options{Full: true})
+	h, err := Read(l.Entries(), Options{ID: store, Full: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,13 +127,13 @@ func TestStoreAheadOfItsLedgerIsCut(t *testing.T) {
 
 func TestIndexThatTheLedgerDoesNotKnowIsCut(t *testing.T) {
 	w, l, _ := told(t)
-	h, err := Read(l.Entries(), Options{Store: w.knows(w.state())})
+	h, err := Read(l.Entries(), Options{ID: store, Store: w.knows(w.state())})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = h.Compare(crypto.IndexID{9})
 	wantKind(t, "another index", err, ErrCut)
-	h, err = Read(l.Entries(), Options{})
+	h, err = Read(l.Entries(), Options{ID: store})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,18 +240,19 @@ func TestStoreFromBeforeTheLedgerIsCut(t *testing.T) {
 
 func TestGoneIndexIsGone(t *testing.T) {
 	w, l, _ := told(t)
-	entry := GoneEntry(w.index, 2, w.root)
+	entry := GoneEntry(store, w.index, 2, w.root)
 	for name, forged := range map[string][]byte{
-		"by a user":           GoneEntry(w.index, 2, w.alice),
-		"of another index":    append(append(bytes.Clone(entry[:entryHead]), w.index[:]...), GoneEntry(crypto.IndexID{1}, 2, w.root)[entryHead+16:]...),
-		"of an earlier epoch": GoneEntry(w.index, 1, w.root),
+		"by a user":           GoneEntry(store, w.index, 2, w.alice),
+		"of another index":    append(append(bytes.Clone(entry[:entryHead]), w.index[:]...), GoneEntry(store, crypto.IndexID{1}, 2, w.root)[entryHead+16:]...),
+		"of another store":    GoneEntry([16]byte{9}, w.index, 2, w.root),
+		"of an earlier epoch": GoneEntry(store, w.index, 1, w.root),
 	} {
 		bad := append(slices.Clone(*l), forged)
-		_, err := Read(bad.Entries(), Options{})
+		_, err := Read(bad.Entries(), Options{ID: store})
 		wantKind(t, name, err, ErrAltered)
 	}
-	later := append(slices.Clone(*l), GoneEntry(w.index, 3, w.root))
-	_, err := Read(later.Entries(), Options{})
+	later := append(slices.Clone(*l), GoneEntry(store, w.index, 3, w.root))
+	_, err := Read(later.Entries(), Options{ID: store})
 	wantKind(t, "of an epoch to come", err, ErrCut)
 
 	w.append(entry)
@@ -276,8 +277,8 @@ func TestNothingIsOfAnEpochBeforeTheFirst(t *testing.T) {
 	}{
 		"a group":            {group, ErrCut},
 		"a group of epoch 0": {zero, ErrAltered},
-		"gone":               {GoneEntry(w.index, 1, w.root), ErrCut},
-		"gone in epoch 0":    {GoneEntry(w.index, 0, w.root), ErrAltered},
+		"gone":               {GoneEntry(store, w.index, 1, w.root), ErrCut},
+		"gone in epoch 0":    {GoneEntry(store, w.index, 0, w.root), ErrAltered},
 	} {
 		in := list{begin, c.entry}
 		_, err := w.compare(&in, w.state())
@@ -287,7 +288,7 @@ func TestNothingIsOfAnEpochBeforeTheFirst(t *testing.T) {
 			wantKind(t, name+", behind an epoch", err, ErrAltered)
 		}
 	}
-	if bad := (&Index{}).gone(&gone{}); bad == nil || bad.Kind != ErrCut {
+	if bad := (&Index{}).gone(&gone{}, store); bad == nil || bad.Kind != ErrCut {
 		t.Errorf("gone, with no record: %v", bad)
 	}
 	g, err := decodeEntry(group)
@@ -313,7 +314,7 @@ func TestRootHandsOver(t *testing.T) {
 	raw, err := r.Sign(usurper, nil)
 	must(t, err)
 	bad := append(slices.Clone(before), EpochEntry(raw))
-	_, err = Read(bad.Entries(), Options{})
+	_, err = Read(bad.Entries(), Options{ID: store})
 	wantKind(t, "a root to whom nobody handed over", err, ErrAltered)
 	w.epoch(next)
 	w.do(wal.KindExpiry, next, "seven")
@@ -613,8 +614,8 @@ func FuzzDecodeEntry(f *testing.F) {
 		f.Add(e)
 		f.Add(e[:len(e)/2])
 	}
-	f.Add(GoneEntry(w.index, 2, w.root))
-	f.Add(GoneEntry(w.index, 0, w.root))
+	f.Add(GoneEntry(store, w.index, 2, w.root))
+	f.Add(GoneEntry(store, w.index, 0, w.root))
 	f.Add(epochZero((*l)[2]))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -630,7 +631,8 @@ func FuzzDecodeEntry(f *testing.F) {
 			again = encoded(func(c *codec.Encoder) {
 				c.U8(uint8(kindGone))
 				c.U8(entryVersion)
-				c.Raw(e.statement())
+				c.Raw(e.index[:])
+				c.U64(e.epoch)
 				c.Raw(e.signature[:])
 			})
 		default: // their own packages' targets
@@ -650,14 +652,14 @@ func FuzzRead(f *testing.F) {
 	f.Add((*l)[5], 2, 6)
 	f.Add([]byte{}, 0, 0)
 	f.Add(epochZero((*l)[2]), 1, 2)
-	f.Add(GoneEntry(w.index, 0, w.root), 1, 2)
+	f.Add(GoneEntry(store, w.index, 0, w.root), 1, 2)
 	f.Fuzz(func(t *testing.T, b []byte, at, n int) {
 		at, n = max(0, at)%len(*l), max(0, n)%(len(*l)+1)
 		bad := slices.Clone((*l)[:n])
 		if at < n {
 			bad[at] = b
 		}
-		h, err := Read(bad.Entries(), Options{Store: w.knows(states[4])})
+		h, err := Read(bad.Entries(), Options{ID: store, Store: w.knows(states[4])})
 		if err != nil {
 			return
 		}
