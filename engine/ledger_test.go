@@ -421,3 +421,27 @@ func TestAnIndexThatIsGoneFromACopyStaysInTheStore(t *testing.T) {
 	twin.open()
 	wantItems(t, twin.load("a"), byID(makeItems("k", 10)...))
 }
+
+// A store whose log ends before its ledger begins would give numbers out again that
+// were used, and the ledger would be none of its own after the next delete.
+func TestAStoreThatEndsBeforeItsLedgerBeginsIsRefused(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 5)))
+	got(ix.Delete(ctx, []string{"k0"}))(t)
+	must(t, ix.Upsert(ctx, makeItems("l", 5)))
+	must(t, ix.Upsert(ctx, makeItems("m", 5)))
+	mem := s.snapshot() // its log is not applied yet
+	o := s.opts
+	o.FS = mem
+	keptOn(vfs.NewMem())(&o)
+	must(t, untilAKey(got(engine.Open(storeDir, &o))(t).Close()))
+	groups := recordsOf(records(t, mem), 'w', ix.ID())
+	if len(groups) != 4 {
+		t.Fatalf("%d groups in the log", len(groups))
+	}
+	putRecords(t, mem, map[string][]byte{groups[2]: nil, groups[3]: nil})
+	_, err := engine.Open(storeDir, &o)
+	wantError(t, err, ledger.ErrCut, "the store's log ends with group 2", "begins behind group 4")
+}

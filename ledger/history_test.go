@@ -216,6 +216,7 @@ func TestStoreFromBeforeTheLedgerIsCut(t *testing.T) {
 	between := w.state()
 	w.upsert("two")
 	w.ledger = l
+	begin := w.at
 	w.append((&Begin{Index: w.index, Name: "letters", At: w.at}).Entry())
 	w.append(EpochEntry(w.raw[0]))
 	w.session()
@@ -223,17 +224,20 @@ func TestStoreFromBeforeTheLedgerIsCut(t *testing.T) {
 	if c, err := w.compare(l, w.state()); err != nil || !c.Same() {
 		t.Errorf("as it is: %+v, %v", c, err)
 	}
-	if c, err := w.compare(l, between); err != nil || !slices.Equal(groups(c.Missing), []uint64{3}) {
-		t.Errorf("from before, with the same deletes: %+v, %v", c, err)
-	}
-	_, err := w.compare(l, before)
+	_, err := w.compare(l, between)
+	wantKind(t, "from before, with the same deletes", err, ErrCut)
+	only := (*l)[:2]
+	_, err = w.compare(&only, between)
+	wantKind(t, "from before, with the same deletes, and none since", err, ErrCut)
+	_, err = w.compare(l, before)
 	wantKind(t, "from before, with a delete less", err, ErrCut)
-	fork := between
+	fork := w.state()
+	fork.At = begin
 	fork.At.LastDelete.Hash[0]++
 	_, err = w.compare(l, fork)
 	wantKind(t, "another delete at the beginning", err, ErrFork)
-	fork = between
-	fork.At.Group, fork.At.Head = 2, crypto.Hash{5}
+	fork.At = begin
+	fork.At.Head = crypto.Hash{5}
 	_, err = w.compare(l, fork)
 	wantKind(t, "another group at the beginning", err, ErrFork)
 }
