@@ -173,7 +173,7 @@ func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
 	}
 	doomed, err := db.filesOf(c)
 	if err == nil {
-		err = db.tell(c, ledger.GoneEntry(c.id, c.record.Epoch, ring.signer))
+		err = db.tell(c, ledger.GoneEntry(db.kept.store, c.id, c.record.Epoch, ring.signer))
 	}
 	if err != nil { // nothing has been changed: the index is there for the next call
 		db.mu.Lock()

@@ -142,7 +142,7 @@ func (db *DB) compareLedger() error {
 		states[c.id] = ledger.State{At: at, Record: c.record, Sum: c.sum}
 		db.kept.tails[c.id] = at
 	}
-	h, err := ledger.Read(db.kept.sink.Entries(), ledger.Options{Store: func(id crypto.IndexID) (ledger.State, bool) {
+	h, err := ledger.Read(db.kept.sink.Entries(), ledger.Options{ID: db.kept.store, Store: func(id crypto.IndexID) (ledger.State, bool) {
 		s, ok := states[id]
 		return s, ok
 	}})

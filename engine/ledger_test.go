@@ -481,3 +481,72 @@ func TestCatchingUpOverADamagedSegmentErasesInTheOthers(t *testing.T) {
 		})
 	}
 }
+
+// entriesOf are a ledger's entries, and addTo appends one, as anybody can who may
+// write the file.
+func entriesOf(t testing.TB, disk vfs.FS) (id [16]byte, entries [][]byte) {
+	t.Helper()
+	f := got(ledger.ReadFile(disk, "/deletes.ledger"))(t)
+	for e, err := range f.Entries() {
+		must(t, err)
+		entries = append(entries, e.Entry)
+	}
+	must(t, f.Close())
+	return f.Store(), entries
+}
+
+func addTo(t testing.TB, disk vfs.FS, entry []byte) {
+	t.Helper()
+	id, _ := entriesOf(t, disk)
+	f := got(ledger.OpenFile(disk, "/deletes.ledger", id))(t)
+	must(t, errors.Join(f.Append(entry), f.Close()))
+}
+
+// A store and a copy of it have the same indexes under the same keys. What root says
+// of one destroys nothing in the other, in whose ledger it was put.
+func TestAnIndexThatIsGoneFromACopyStaysInTheStore(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	s.close()
+	disk, disk2 := vfs.NewMem(), vfs.NewMem()
+	twin := openStore(t, s.snapshot(), s.keys, keptOn(disk2))
+	twin.close()
+	keptOn(disk)(&s.opts)
+	s.open()
+	must(t, s.DeleteIndex(ctx, "a", s.keys["a"]))
+	s.close()
+	_, entries := entriesOf(t, disk)
+	was := got(readFile(disk2, "/deletes.ledger"))(t)
+	addTo(t, disk2, entries[len(entries)-1])
+	_, err := engine.Open(storeDir, &twin.opts)
+	wantError(t, err, ledger.ErrAltered, "not signed that it is deleted")
+	writeFile(t, disk2, "/deletes.ledger", was)
+	twin.open()
+	wantItems(t, twin.load("a"), byID(makeItems("k", 10)...))
+}
+
+// A store whose log ends before its ledger begins would give numbers out again that
+// were used, and the ledger would be none of its own after the next delete.
+func TestAStoreThatEndsBeforeItsLedgerBeginsIsRefused(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 5)))
+	got(ix.Delete(ctx, []string{"k0"}))(t)
+	must(t, ix.Upsert(ctx, makeItems("l", 5)))
+	must(t, ix.Upsert(ctx, makeItems("m", 5)))
+	mem := s.snapshot() // its log is not applied yet
+	o := s.opts
+	o.FS = mem
+	keptOn(vfs.NewMem())(&o)
+	must(t, untilAKey(got(engine.Open(storeDir, &o))(t).Close()))
+	groups := recordsOf(records(t, mem), 'w', ix.ID())
+	if len(groups) != 4 {
+		t.Fatalf("%d groups in the log", len(groups))
+	}
+	putRecords(t, mem, map[string][]byte{groups[2]: nil, groups[3]: nil})
+	_, err := engine.Open(storeDir, &o)
+	wantError(t, err, ledger.ErrCut, "the store's log ends with group 2", "begins behind group 4")
+}

@@ -61,6 +61,8 @@ func (x *Index) compareLog() *Error {
 	switch {
 	case at.LastDelete.Group < begin.LastDelete.Group:
 		return wrong(ErrCut, "the store's last delete is group %d, the ledger begins behind group %d: what was between is not known", at.LastDelete.Group, begin.LastDelete.Group)
+	case at.Group < begin.Group: // with no delete between, but numbers that were used
+		return wrong(ErrCut, "the store's log ends with group %d, the ledger begins behind group %d: what was between is not known", at.Group, begin.Group)
 	case at.LastDelete.Group == begin.LastDelete.Group && at.LastDelete != begin.LastDelete,
 		at.Group == begin.Group && (at.Head != begin.Head || at.Seq != begin.Seq):
 		return wrong(ErrFork, "the store has another group %d than the one with which the ledger begins", at.LastDelete.Group)

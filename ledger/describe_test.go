@@ -18,7 +18,7 @@ func TestEntriesDescribeThemselves(t *testing.T) {
 	w.upsert("row")
 	w.delete("second")
 	w.epoch(w.root)
-	w.append(GoneEntry(w.index, 2, w.root))
+	w.append(GoneEntry(store, w.index, 2, w.root))
 	want := []Description{
 		{Kind: "begin", Index: w.index, Name: "letters"},
 		{Kind: "epoch", Index: w.index, Name: "letters", Epoch: 1},

@@ -65,13 +65,14 @@ func EpochEntry(record []byte) []byte {
 	return e.B
 }
 
-// GoneEntry is root's signed word that it deletes the index, in the epoch that is
-// the newest.
-func GoneEntry(index crypto.IndexID, epoch uint64, root *crypto.Signer) []byte {
+// GoneEntry is root's signed word that it deletes the index from the store of that
+// id, in the epoch that is the newest.
+func GoneEntry(store [16]byte, index crypto.IndexID, epoch uint64, root *crypto.Signer) []byte {
 	g := gone{index: index, epoch: epoch}
-	g.signature = root.Sign(crypto.DomainGone, g.statement())
+	g.signature = root.Sign(crypto.DomainGone, g.statement(store))
 	e := encoderFor(kindGone, 16+8+len(g.signature))
-	e.Raw(g.statement())
+	e.Raw(g.index[:])
+	e.U64(g.epoch)
 	e.Raw(g.signature[:])
 	return e.B
 }
@@ -82,10 +83,13 @@ type gone struct {
 	signature crypto.Signature
 }
 
-// statement is what root signs: index and epoch. Ids of indexes are random and
-// never used again, so it speaks of this index alone.
-func (g *gone) statement() []byte {
+// statement is what root signs: store, index and epoch. The id of an index does not
+// do by itself: a store and what was restored from its backup have the same indexes
+// under the same keys, and what is deleted in one stays in the other. The store's id
+// stands in the head of the ledger, not in the entry.
+func (g *gone) statement(store [16]byte) []byte {
 	var e codec.Encoder
+	e.Raw(store[:])
 	e.Raw(g.index[:])
 	e.U64(g.epoch)
 	return e.B
@@ -141,5 +145,8 @@ func decodeGone(d *codec.Decoder) (*gone, error) {
 	d.Copy(g.index[:])
 	g.epoch = d.U64()
 	d.Copy(g.signature[:])
+	if d.Err() == nil && g.epoch == 0 {
+		d.Fail("gone in epoch 0, they count from 1")
+	}
 	return g, d.Done()
 }

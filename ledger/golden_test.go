@@ -19,10 +19,14 @@ func fixed() (index crypto.IndexID, at wal.Position) {
 	return index, at
 }
 
-func TestGoldenHead(t *testing.T) {
-	var id [16]byte
+// fixedStore is the store of the page's example.
+func fixedStore() (id [16]byte) {
 	count(id[:], 0x70)
-	golden.Check(t, page, "head", encodeHeader(id), []golden.Field{
+	return id
+}
+
+func TestGoldenHead(t *testing.T) {
+	golden.Check(t, page, "head", encodeHeader(fixedStore()), []golden.Field{
 		{Name: "magic", Size: 8}, {Name: "version", Size: 2}, {Name: "zeros", Size: 6}, {Name: "store id", Size: 16},
 		{Name: "SHA-256 of all before, first 8 bytes", Size: 8},
 	})
@@ -30,7 +34,8 @@ func TestGoldenHead(t *testing.T) {
 
 func TestGoldenFrame(t *testing.T) {
 	index, _ := fixed()
-	entry := GoneEntry(index, 3, crypto.NewSigner(crypto.UserID{}, seed(t, 1)))
+	id := fixedStore()
+	entry := GoneEntry(id, index, 3, crypto.NewSigner(crypto.UserID{}, seed(t, 1)))
 	golden.Check(t, page, "frame at offset 40", appendFrame(nil, entry, 40), []golden.Field{
 		{Name: "length of the entry", Size: 4}, {Name: "CRC-32C of offset, length and entry", Size: 4},
 		{Name: "entry: kind (4 gone)", Size: 1}, {Name: "entry: version", Size: 1}, {Name: "entry: index id", Size: 16},

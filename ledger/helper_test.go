@@ -177,7 +177,7 @@ func (w *world) compare(l Ledger, s State) (*Comparison, error) {
 }
 
 func (w *world) compareIn(l Ledger, s State, full bool) (*Comparison, error) {
-	h, err := Read(l.Entries(), Options{Store: w.knows(s), Full: full})
+	h, err := Read(l.Entries(), Options{ID: store, Store: w.knows(s), Full: full})
 	if err != nil {
 		return nil, err
 	}

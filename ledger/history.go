@@ -8,9 +8,12 @@ import (
 	"oubliette/wal"
 )
 
-// Options says how a ledger is read. The zero value checks that every entry has
-// its place in its index's chain, and every epoch record; not who signed groups.
+// Options says how a ledger is read. Every entry is checked to have its place in
+// its index's chain, and every epoch record; who signed groups only as Full says.
 type Options struct {
+	// ID is that of the store whose ledger it is ([File.Store]): that an index is
+	// gone, root has signed for one store alone.
+	ID [16]byte
 	// Store answers what the store has of an index, false where it has nothing.
 	// nil: there is no store at hand. It is asked once an index.
 	Store func(crypto.IndexID) (State, bool)
@@ -93,7 +96,7 @@ func (h *History) take(b []byte) *Error {
 	case *epoch:
 		return h.of(e.record.Index, 0, func(x *Index) *Error { return x.epoch(e) })
 	case *gone:
-		return h.of(e.index, 0, func(x *Index) *Error { return x.gone(e) })
+		return h.of(e.index, 0, func(x *Index) *Error { return x.gone(e, h.o.ID) })
 	}
 	panic(fmt.Sprintf("ledger: entry of type %T", e))
 }
@@ -174,6 +177,8 @@ func writerOf(r *crypto.EpochRecord) func(crypto.UserID, uint64) (crypto.VerifyK
 // or is over.
 func (x *Index) inEpoch(g *wal.Stubbed, at wal.Position) *Error {
 	switch {
+	case x.record == nil:
+		return wrong(ErrCut, "is of epoch %d, there is no epoch record before it", g.Epoch())
 	case g.Epoch() > x.Epoch:
 		return wrong(ErrCut, "is of epoch %d, whose record is not there", g.Epoch())
 	case g.Epoch() < x.Epoch:
@@ -265,13 +270,15 @@ func (x *Index) follows(e *epoch) *Error {
 	return nil
 }
 
-// gone takes root's word that the index is deleted.
-func (x *Index) gone(g *gone) *Error {
+// gone takes root's word that the index is deleted from the store.
+func (x *Index) gone(g *gone, store [16]byte) *Error {
 	switch {
+	case x.record == nil:
+		return wrong(ErrCut, "was deleted in epoch %d, there is no epoch record before it", g.epoch)
 	case g.epoch > x.Epoch:
 		return wrong(ErrCut, "was deleted in epoch %d, whose record is not there", g.epoch)
-	case g.epoch < x.Epoch || !x.record.Root.Verify(crypto.DomainGone, g.statement(), g.signature):
-		return wrong(ErrAltered, "root has not signed that it is deleted")
+	case g.epoch < x.Epoch || !x.record.Root.Verify(crypto.DomainGone, g.statement(store), g.signature):
+		return wrong(ErrAltered, "root has not signed that it is deleted from store %x", store)
 	}
 	x.Gone = true
 	return nil

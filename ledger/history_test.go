@@ -42,7 +42,7 @@ func TestStoreThatIsAsNewAsItsLedgerIsTheSame(t *testing.T) {
 	if err != nil || !c.Same() {
 		t.Errorf("%+v, %v", c, err)
 	}
-	h, err := Read(l.Entries(), Options{Full: true})
+	h, err := Read(l.Entries(), Options{ID: store, Full: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,13 +127,13 @@ func TestStoreAheadOfItsLedgerIsCut(t *testing.T) {
 
 func TestIndexThatTheLedgerDoesNotKnowIsCut(t *testing.T) {
 	w, l, _ := told(t)
-	h, err := Read(l.Entries(), Options{Store: w.knows(w.state())})
+	h, err := Read(l.Entries(), Options{ID: store, Store: w.knows(w.state())})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = h.Compare(crypto.IndexID{9})
 	wantKind(t, "another index", err, ErrCut)
-	h, err = Read(l.Entries(), Options{})
+	h, err = Read(l.Entries(), Options{ID: store})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,6 +216,7 @@ func TestStoreFromBeforeTheLedgerIsCut(t *testing.T) {
 	between := w.state()
 	w.upsert("two")
 	w.ledger = l
+	begin := w.at
 	w.append((&Begin{Index: w.index, Name: "letters", At: w.at}).Entry())
 	w.append(EpochEntry(w.raw[0]))
 	w.session()
@@ -223,35 +224,39 @@ func TestStoreFromBeforeTheLedgerIsCut(t *testing.T) {
 	if c, err := w.compare(l, w.state()); err != nil || !c.Same() {
 		t.Errorf("as it is: %+v, %v", c, err)
 	}
-	if c, err := w.compare(l, between); err != nil || !slices.Equal(groups(c.Missing), []uint64{3}) {
-		t.Errorf("from before, with the same deletes: %+v, %v", c, err)
-	}
-	_, err := w.compare(l, before)
+	_, err := w.compare(l, between)
+	wantKind(t, "from before, with the same deletes", err, ErrCut)
+	only := (*l)[:2]
+	_, err = w.compare(&only, between)
+	wantKind(t, "from before, with the same deletes, and none since", err, ErrCut)
+	_, err = w.compare(l, before)
 	wantKind(t, "from before, with a delete less", err, ErrCut)
-	fork := between
+	fork := w.state()
+	fork.At = begin
 	fork.At.LastDelete.Hash[0]++
 	_, err = w.compare(l, fork)
 	wantKind(t, "another delete at the beginning", err, ErrFork)
-	fork = between
-	fork.At.Group, fork.At.Head = 2, crypto.Hash{5}
+	fork.At = begin
+	fork.At.Head = crypto.Hash{5}
 	_, err = w.compare(l, fork)
 	wantKind(t, "another group at the beginning", err, ErrFork)
 }
 
 func TestGoneIndexIsGone(t *testing.T) {
 	w, l, _ := told(t)
-	entry := GoneEntry(w.index, 2, w.root)
+	entry := GoneEntry(store, w.index, 2, w.root)
 	for name, forged := range map[string][]byte{
-		"by a user":           GoneEntry(w.index, 2, w.alice),
-		"of another index":    append(append(bytes.Clone(entry[:entryHead]), w.index[:]...), GoneEntry(crypto.IndexID{1}, 2, w.root)[entryHead+16:]...),
-		"of an earlier epoch": GoneEntry(w.index, 1, w.root),
+		"by a user":           GoneEntry(store, w.index, 2, w.alice),
+		"of another index":    append(append(bytes.Clone(entry[:entryHead]), w.index[:]...), GoneEntry(store, crypto.IndexID{1}, 2, w.root)[entryHead+16:]...),
+		"of another store":    GoneEntry([16]byte{9}, w.index, 2, w.root),
+		"of an earlier epoch": GoneEntry(store, w.index, 1, w.root),
 	} {
 		bad := append(slices.Clone(*l), forged)
-		_, err := Read(bad.Entries(), Options{})
+		_, err := Read(bad.Entries(), Options{ID: store})
 		wantKind(t, name, err, ErrAltered)
 	}
-	later := append(slices.Clone(*l), GoneEntry(w.index, 3, w.root))
-	_, err := Read(later.Entries(), Options{})
+	later := append(slices.Clone(*l), GoneEntry(store, w.index, 3, w.root))
+	_, err := Read(later.Entries(), Options{ID: store})
 	wantKind(t, "of an epoch to come", err, ErrCut)
 
 	w.append(entry)
@@ -264,6 +269,46 @@ func TestGoneIndexIsGone(t *testing.T) {
 	wantKind(t, "a group behind the end", err, ErrAltered)
 }
 
+// Nothing is of an epoch before its record has come: not either where the number is
+// 0, as it is of an index that has only begun.
+func TestNothingIsOfAnEpochBeforeTheFirst(t *testing.T) {
+	w, l, _ := told(t)
+	begin, group := (*l)[0], (*l)[2]
+	zero := epochZero(group)
+	for name, c := range map[string]struct {
+		entry []byte
+		kind  error
+	}{
+		"a group":            {group, ErrCut},
+		"a group of epoch 0": {zero, ErrAltered},
+		"gone":               {GoneEntry(store, w.index, 1, w.root), ErrCut},
+		"gone in epoch 0":    {GoneEntry(store, w.index, 0, w.root), ErrAltered},
+	} {
+		in := list{begin, c.entry}
+		_, err := w.compare(&in, w.state())
+		wantKind(t, name, err, c.kind)
+		in = list{begin, (*l)[1], c.entry}
+		if _, err := w.compare(&in, w.state()); c.kind == ErrAltered {
+			wantKind(t, name+", behind an epoch", err, ErrAltered)
+		}
+	}
+	if bad := (&Index{}).gone(&gone{}, store); bad == nil || bad.Kind != ErrCut {
+		t.Errorf("gone, with no record: %v", bad)
+	}
+	g, err := decodeEntry(group)
+	must(t, err)
+	if bad := (&Index{Epoch: 1}).inEpoch(g.(*wal.Stubbed), wal.Position{Group: 1}); bad == nil || bad.Kind != ErrCut {
+		t.Errorf("a group, with no record: %v", bad)
+	}
+}
+
+// epochZero is the entry of a group, said to be of epoch 0.
+func epochZero(entry []byte) []byte {
+	b := bytes.Clone(entry)
+	clear(b[entryHead+8+2+16+16:][:8])
+	return b
+}
+
 func TestRootHandsOver(t *testing.T) {
 	w, l, _ := told(t)
 	next := crypto.NewSigner(crypto.UserID{}, seed(t, 90))
@@ -273,7 +318,7 @@ func TestRootHandsOver(t *testing.T) {
 	raw, err := r.Sign(usurper, nil)
 	must(t, err)
 	bad := append(slices.Clone(before), EpochEntry(raw))
-	_, err = Read(bad.Entries(), Options{})
+	_, err = Read(bad.Entries(), Options{ID: store})
 	wantKind(t, "a root to whom nobody handed over", err, ErrAltered)
 	w.epoch(next)
 	w.do(wal.KindExpiry, next, "seven")
@@ -573,7 +618,9 @@ func FuzzDecodeEntry(f *testing.F) {
 		f.Add(e)
 		f.Add(e[:len(e)/2])
 	}
-	f.Add(GoneEntry(w.index, 2, w.root))
+	f.Add(GoneEntry(store, w.index, 2, w.root))
+	f.Add(GoneEntry(store, w.index, 0, w.root))
+	f.Add(epochZero((*l)[2]))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := decodeEntry(b)
@@ -588,7 +635,8 @@ func FuzzDecodeEntry(f *testing.F) {
 			again = encoded(func(c *codec.Encoder) {
 				c.U8(uint8(kindGone))
 				c.U8(entryVersion)
-				c.Raw(e.statement())
+				c.Raw(e.index[:])
+				c.U64(e.epoch)
 				c.Raw(e.signature[:])
 			})
 		default: // their own packages' targets
@@ -607,13 +655,15 @@ func FuzzRead(f *testing.F) {
 	f.Add((*l)[3], 3, 7)
 	f.Add((*l)[5], 2, 6)
 	f.Add([]byte{}, 0, 0)
+	f.Add(epochZero((*l)[2]), 1, 2)
+	f.Add(GoneEntry(store, w.index, 0, w.root), 1, 2)
 	f.Fuzz(func(t *testing.T, b []byte, at, n int) {
 		at, n = max(0, at)%len(*l), max(0, n)%(len(*l)+1)
 		bad := slices.Clone((*l)[:n])
 		if at < n {
 			bad[at] = b
 		}
-		h, err := Read(bad.Entries(), Options{Store: w.knows(states[4])})
+		h, err := Read(bad.Entries(), Options{ID: store, Store: w.knows(states[4])})
 		if err != nil {
 			return
 		}

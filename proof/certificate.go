@@ -51,16 +51,21 @@ type Certificate struct {
 }
 
 // Reference names a receipt. Seq and Head place the delete, and stay the
-// same whoever makes the receipt out.
+// same whoever makes the receipt out, and in whatever epoch. Receipt says which
+// of its documents lay before the signer, and decides nothing.
 type Reference struct {
 	Seq     uint64
 	Head    crypto.Hash
 	Receipt crypto.Hash // SHA-256 of the receipt's body
 }
 
-// Names tells whether r is among the receipts that the certificate names.
+// Names tells whether r is among the receipts that the certificate names: whether
+// it is of one of their deletes, whoever signed it. What r says of the delete, its
+// own signer vouches for.
 func (c *Certificate) Names(r *Receipt) bool {
-	return c.Index == r.Index && slices.Contains(c.Receipts, r.Reference())
+	return c.Index == r.Index && slices.ContainsFunc(c.Receipts, func(of Reference) bool {
+		return of.Seq == r.Seq && of.Head == r.Head
+	})
 }
 
 func (c *Certificate) fields(x *coder) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"oubliette/crypto"
 )
@@ -86,9 +87,17 @@ func TestCertificateNamesTheReceipt(t *testing.T) {
 	if !c.Names(r) {
 		t.Error("the receipt is not named")
 	}
-	elsewhere := *c
+	again := *r
+	again.Epoch++
+	again.Time = r.Time.Add(time.Hour)
+	if !c.Names(byRoot) || !c.Names(&again) {
+		t.Error("the receipt of the same delete by another signer, or in a later epoch, is not named")
+	}
+	elsewhere, head, seq := *c, *r, *r
 	elsewhere.Index[0] ^= 1
-	if c.Names(byRoot) || elsewhere.Names(r) || (&Certificate{Author: c.Author}).Names(r) {
+	head.Head[0] ^= 1
+	seq.Seq++
+	if c.Names(&head) || c.Names(&seq) || elsewhere.Names(r) || (&Certificate{Author: c.Author}).Names(r) {
 		t.Error("another receipt is named, or by another certificate")
 	}
 }

@@ -39,7 +39,8 @@ func FuzzDecodeGroup(f *testing.F) {
 	fg := w.forger()
 	one := bytes.Clone(fg.group(nil, by{w.alice, ""}))
 	three := bytes.Clone(fg.group(nil, by{w.alice, "two"}, by{w.bob, "three"}, by{w.alice, "four"}))
-	for _, b := range [][]byte{nil, one, three, one[:headerSize], three[:len(three)-1], append(bytes.Clone(one), 0), bytes.Repeat([]byte{0xFF}, headerSize+100)} {
+	none := bytes.Clone(fg.group(func(h *header, _ []Record) { h.Epoch = 0 }, by{w.alice, "one"}))
+	for _, b := range [][]byte{nil, one, three, none, one[:headerSize], three[:len(three)-1], append(bytes.Clone(one), 0), bytes.Repeat([]byte{0xFF}, headerSize+100)} {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

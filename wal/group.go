@@ -121,11 +121,13 @@ func decodeHeader(d *codec.Decoder) (h header, err error) {
 	return h, d.Err()
 }
 
-// check holds the figures of a header against each other: a group has records,
-// and both chains lead to groups before it.
+// check holds the figures of a header against each other: a group is of an epoch,
+// has records, and both chains lead to groups before it.
 func (h *header) check(d *codec.Decoder) {
 	last := &h.LastDelete
 	switch {
+	case h.Epoch == 0:
+		d.Fail("group of epoch 0, they count from 1")
 	case h.Count == 0 || h.Count > maxRecords || h.FirstSeq == 0 || h.FirstSeq > math.MaxUint64-maxRecords:
 		d.Fail("group of %d records from sequence number %d", h.Count, h.FirstSeq)
 	case last.Group >= h.Group || (last.Group == 0) != (last.Hash == crypto.Hash{}):

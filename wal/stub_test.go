@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -211,6 +212,21 @@ func TestHeaderWithTwoHashesOfOneGroupIsRefused(t *testing.T) {
 	b := f.group(func(h *header, _ []Record) { h.LastDelete.Hash[0]++ }, by{w.root, "eight"})
 	if _, err := decodeGroup(b, inLog); err == nil {
 		t.Error("taken")
+	}
+}
+
+// Epochs count from 1, and 0 stands for none where they are held against each other.
+func TestGroupOfEpochZeroIsRefused(t *testing.T) {
+	w := newWorld(t, vfs.NewMem())
+	f := w.honest()[5]
+	b := f.group(func(h *header, _ []Record) { h.Epoch = 0 }, by{w.root, "eight"})
+	if _, err := decodeGroup(b, inLog); err == nil || !strings.Contains(err.Error(), "epoch 0") {
+		t.Errorf("in a log: %v", err)
+	}
+	_, short, _ := w.forger().mixed()
+	clear(short[8+2+16+16:][:8])
+	if _, err := DecodeStubbed(short); err == nil || !strings.Contains(err.Error(), "epoch 0") {
+		t.Errorf("in a ledger: %v", err)
 	}
 }
 

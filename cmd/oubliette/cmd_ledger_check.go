@@ -108,7 +108,7 @@ func (a *app) checkLedgerFile(ctx context.Context, r *ledgerReport) error {
 	store := file.Store()
 	r.StoreID = hex.EncodeToString(store[:])
 	bar := a.spinner("ledger")
-	h, err := ledger.Read(interruptible(ctx, file.Entries()), ledger.Options{Full: true})
+	h, err := ledger.Read(interruptible(ctx, file.Entries()), ledger.Options{ID: store, Full: true})
 	bar.done()
 	if err != nil {
 		return err
