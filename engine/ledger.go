@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -15,7 +16,10 @@ import (
 )
 
 // LedgerOpener opens the ledger of the store of that id; readOnly: nothing is
-// appended. What it answers is closed with the store when it is an io.Closer.
+// appended, and one that is not there is an error that is os.ErrNotExist. It is called
+// so, too, before a store gets its first ledger, to see whether the one that is given
+// is another's. What it answers is closed when it is an io.Closer, at last with the
+// store.
 type LedgerOpener func(store [16]byte, readOnly bool) (ledger.Ledger, error)
 
 // LedgerFile keeps a store's ledger in a file. It has to stand outside of the
@@ -108,10 +112,26 @@ func (db *DB) openLedger() error {
 		return nil
 	case db.opts.Ledger == nil:
 		return fmt.Errorf("store %x: %w", db.kept.store, ErrLedgerRequired)
+	case !ok && db.opts.ReadOnly:
+		return fmt.Errorf("the store has never kept a ledger, or was put back to before it did: %w", ledger.ErrNotOurs)
 	case !ok:
-		return nil // attachLedger begins one
+		db.kept.store = [16]byte(crypto.NewIndexID()) // attachLedger begins one
+		return db.lookForLedger()
 	}
 	return db.takeLedger()
+}
+
+// lookForLedger refuses what is another store's ledger, or none, before the record of
+// one makes the store ask for it. It only reads; where nothing is, one can be made.
+func (db *DB) lookForLedger() error {
+	sink, err := db.opts.Ledger(db.kept.store, true)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if c, ok := sink.(io.Closer); ok && err == nil {
+		err = c.Close()
+	}
+	return err
 }
 
 // takeLedger opens the ledger and compares.
@@ -191,16 +211,15 @@ func (db *DB) noteBehind(c *catalogued, cmp *ledger.Comparison) {
 // on with what one shows to be left undone: a deletion of an index, an epoch that
 // it has not been told.
 //
-// Order, for a new one: the record with a fresh id, synced; the ledger, made or
-// opened under that id; its entries of every index; the record again, as attached,
-// synced. A crash before the last finds the id and tells the ledger of the indexes
-// that it does not know.
+// Order, for a new one: openLedger has refused what is another store's; the record
+// with a fresh id, synced; the ledger, made or opened under that id; its entries of
+// every index; the record again, as attached, synced. A crash before the last finds
+// the id and tells the ledger of the indexes that it does not know.
 func (db *DB) attachLedger() error {
 	if db.opts.Ledger == nil {
 		return nil
 	}
 	if db.kept.state == 0 {
-		db.kept.store = [16]byte(crypto.NewIndexID())
 		if err := db.recordLedger(ledgerAttaching); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"oubliette/engine"
+	"oubliette/internal/meta"
 	"oubliette/ledger"
 )
 
@@ -549,4 +550,62 @@ func TestAStoreThatEndsBeforeItsLedgerBeginsIsRefused(t *testing.T) {
 	putRecords(t, mem, map[string][]byte{groups[2]: nil, groups[3]: nil})
 	_, err := engine.Open(storeDir, &o)
 	wantError(t, err, ledger.ErrCut, "the store's log ends with group 2", "begins behind group 4")
+}
+
+// A store that is opened for reading with a ledger, and does not know of one, is not
+// taken for one that the ledger agrees with.
+func TestAReaderWithALedgerIsToldThatTheStoreKeepsNone(t *testing.T) {
+	ctx := context.Background()
+	disk := vfs.NewMem()
+	s := newStore(t, keptOn(disk))
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	before := s.snapshot()
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	s.close()
+	putRecords(t, before, map[string][]byte{string(meta.LedgerKey()): nil})
+	o := s.opts
+	o.FS, o.ReadOnly = before, true
+	_, err := engine.Open(storeDir, &o)
+	wantError(t, err, ledger.ErrNotOurs, "has never kept a ledger, or was put back to before")
+	o.Ledger = nil
+	must(t, got(engine.Open(storeDir, &o))(t).Close())
+}
+
+// A store that is given another one's ledger, or what is no ledger, refuses it and is
+// as it was: it opens without one, and takes one of its own.
+func TestARefusedFirstLedgerLeavesTheStoreWithoutOne(t *testing.T) {
+	ctx := context.Background()
+	foreign, none, missing := vfs.NewMem(), vfs.NewMem(), vfs.NewMem()
+	newStore(t, keptOn(foreign)).close()
+	writeFile(t, none, "/deletes.ledger", []byte("something else entirely, long enough to be one"))
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 10)))
+	s.close()
+	for name, disk := range map[string]vfs.FS{"another store's": foreign, "no ledger": none} {
+		was := got(readFile(disk, "/deletes.ledger"))(t)
+		o := s.opts
+		keptOn(disk)(&o)
+		_, err := engine.Open(storeDir, &o)
+		wantError(t, err, ledger.ErrNotOurs)
+		if _, ok := records(t, s.fs)[string(meta.LedgerKey())]; ok {
+			t.Errorf("%s: the store has noted it", name)
+		}
+		if now := got(readFile(disk, "/deletes.ledger"))(t); !bytes.Equal(now, was) {
+			t.Errorf("%s: was written to", name)
+		}
+		s.open()
+		s.load("a")
+		s.close()
+	}
+	o, away := s.opts, errors.New("the disk is away")
+	o.Ledger = func([16]byte, bool) (ledger.Ledger, error) { return nil, away }
+	_, err := engine.Open(storeDir, &o)
+	wantError(t, err, away)
+	s.open()
+	s.reopen(keptOn(missing))
+	got(s.load("a").Delete(ctx, []string{"k1"}))(t)
+	s.reopen()
+	wantItems(t, s.load("a"), byID(append(makeItems("k", 1), makeItems("k", 10)[2:]...)...), "k1")
 }

@@ -13,7 +13,8 @@ import (
 // speaks of a ledger's content is an [*Error] of one of these, or is
 // fault.ErrNewer.
 var (
-	// ErrNotOurs: it is another store's ledger, or no ledger at all.
+	// ErrNotOurs: it is another store's ledger, or no ledger at all, or the store
+	// has never kept one.
 	ErrNotOurs = errors.New("not this store's ledger")
 	// ErrCut: entries are missing. One names another before it that is not
 	// there; or the store has a delete, an epoch or an index that the ledger

@@ -114,7 +114,7 @@ func TestWhatIsWrongWithALedgerIsOneWord(t *testing.T) {
 	check(other.path("ledger"), "not_ours", "not this store's ledger")
 	check(c.path("key"), "not_ours")
 	never := initialised(t)
-	never.fails(never.run("", "ledger", "check", c.path("ledger")), exitRefused, "never been given a ledger")
+	never.fails(never.run("", "ledger", "check", c.path("ledger")), exitRefused, "has never kept a ledger")
 
 	// Two that go on from one.
 	c.copyStore("copy")
