@@ -45,8 +45,9 @@ type Options struct {
 	// committed: one more sync a group of deletes. A store that is opened behind its
 	// ledger, because it was put back to an earlier state, takes the deletes that it
 	// lacks from there before anything can be read. Once given it has to be given
-	// each time that the store is opened for writing (ErrLedgerRequired); the errors of
-	// package ledger say why one is refused.
+	// each time that the store is opened for writing (ErrLedgerRequired); given to a
+	// store that has never kept one, which is opened for reading, it is
+	// ledger.ErrNotOurs. The errors of package ledger say why one is refused.
 	Ledger LedgerOpener
 	// KeepStatus is how long the store keeps, for Status, what each delete has found
 	// and when it was applied, erased and its segments rewritten: some six bytes a
