@@ -68,7 +68,9 @@ func (db *DB) lacks(id crypto.IndexID) *ledger.Comparison {
 	return db.kept.behind[id]
 }
 
-// catchUp brings the log up to the ledger. Until it has, nothing is written to it.
+// catchUp brings the log up to the ledger. Until it has, nothing is written to it: a
+// segment that cannot be read keeps writers out, but nothing from being hidden, nor
+// what has been found in other segments from being erased.
 //
 // Order: the segments that are open get their index, which applies what the ledger
 // deletes, as far as the log says to the log's end; then one synced batch with a
