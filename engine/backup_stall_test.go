@@ -317,7 +317,7 @@ func TestCloseAndContextEndABackup(t *testing.T) {
 	close(b.w.open)
 	wantError(t, <-b.done, engine.ErrClosed, "backup")
 	wantError(t, s.Backup(ctx, new(bytes.Buffer)), engine.ErrClosed)
-	if err := engine.Restore(ctx, bytes.NewReader(b.w.Bytes()), storeDir, &engine.Options{FS: vfs.NewMem()}); !errors.Is(err, engine.ErrCorrupt) {
+	if err := engine.RestoreWith(ctx, bytes.NewReader(b.w.Bytes()), storeDir, &engine.Options{FS: vfs.NewMem()}); !errors.Is(err, engine.ErrCorrupt) {
 		t.Errorf("what was written is restored: %v", err)
 	}
 	s.open()

@@ -23,7 +23,7 @@ func backedUp(t testing.TB, db *engine.DB) []byte {
 func restored(t testing.TB, stream []byte, keys map[string]engine.Key, changes ...func(*engine.Options)) *store {
 	t.Helper()
 	mem := vfs.NewCrashableMem()
-	must(t, engine.Restore(context.Background(), bytes.NewReader(stream), storeDir, &engine.Options{FS: mem}))
+	must(t, engine.RestoreWith(context.Background(), bytes.NewReader(stream), storeDir, &engine.Options{FS: mem}))
 	return openStore(t, mem, keys, changes...)
 }
 

@@ -21,9 +21,8 @@ import (
 // When it returns nil the store is whole and durable, closed in good order, and
 // everything that had been deleted and applied when the backup was taken has been
 // overwritten in it; a delete that had not been applied yet is hidden, and erased
-// with the next writer's key, as after a crash. opts count as for Open, but for the
-// ledger, which Restore leaves alone: a store that keeps one takes from it what the
-// backup lacks when it is opened.
+// with the next writer's key, as after a crash. A ledger is left alone: a store that
+// keeps one takes from it what the backup lacks when it is opened.
 //
 // A stream that was cut is io.ErrUnexpectedEOF, one that was altered ErrDamaged,
 // all that is no backup ErrForeign, a later format ErrNewer, each a
@@ -33,14 +32,19 @@ import (
 // destroyed by the next Restore to dir.
 //
 // The restored store is a twin of the source, with the same index ids and keys.
-// Both may be written on. An item that is deleted in one is not deleted in the other; a
-// user who has met a later epoch of the source refuses the twin, which looks to
-// him like one that was put back.
+// Both may be written on. An item that is deleted in one is not deleted in the
+// other; a user who has met a later epoch of the source refuses the twin, which
+// looks to him like one that was put back.
 //
 // Order: everything is made in dir.restoring/store, segments and their folders
 // synced, the database in synced batches; then that store is opened and closed,
 // which finishes every erasure; then it is renamed, and both folders are synced.
-func Restore(ctx context.Context, r io.Reader, dir string, opts *Options) (err error) {
+func Restore(ctx context.Context, r io.Reader, dir string) error {
+	return RestoreWith(ctx, r, dir, nil)
+}
+
+// RestoreWith is Restore with options, which count as for Open, but for the ledger.
+func RestoreWith(ctx context.Context, r io.Reader, dir string, opts *Options) (err error) {
 	o := opts.withDefaults()
 	if err := o.validate(); err != nil {
 		return err

@@ -74,7 +74,7 @@ func TestARestoreIsWholeOrNotThereAcrossCrash(t *testing.T) {
 	rng := newRand(t)
 	stream, keys, gone, want := deletedMeanwhile(t)
 	counting, fs := newCrashRecorder(vfs.NewCrashableMem(), 0, crashNever)
-	must(t, engine.Restore(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: fs}))
+	must(t, engine.RestoreWith(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: fs}))
 	rounds := 1
 	sample := func(point int) []crashStyle { // the end is where it gets its name
 		if point > counting.points-30 {
@@ -91,7 +91,7 @@ func TestARestoreIsWholeOrNotThereAcrossCrash(t *testing.T) {
 		}
 		mem := vfs.NewCrashableMem()
 		rec, fs := newCrashRecorder(mem, rng.Uint64(), sample)
-		must(t, engine.Restore(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: fs}))
+		must(t, engine.RestoreWith(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: fs}))
 		images := rec.stop()
 		whole := 0
 		for _, im := range images {
@@ -100,7 +100,7 @@ func TestARestoreIsWholeOrNotThereAcrossCrash(t *testing.T) {
 					whole++
 					return standsWhole(t, im.fs, keys, gone, want)
 				}
-				if err := engine.Restore(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: im.fs}); err != nil {
+				if err := engine.RestoreWith(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: im.fs}); err != nil {
 					return err
 				}
 				if exists(im.fs, restoringDir) {
@@ -133,7 +133,7 @@ func TestARestoreThatFailsLeavesNothing(t *testing.T) {
 				mem := vfs.NewCrashableMem()
 				in := &faultInjector{faultPlan: plan, k: k}
 				fs := failfs.New(errorfs.Wrap(mem, in), in.verdict)
-				err := engine.Restore(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: fs})
+				err := engine.RestoreWith(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: fs})
 				fired := in.hasFired()
 				in.pause(1)
 				if runs++; err == nil {
@@ -151,7 +151,7 @@ func TestARestoreThatFailsLeavesNothing(t *testing.T) {
 						must(t, standsWhole(t, mem, keys, gone, want))
 						continue
 					}
-					if err := engine.Restore(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: mem}); err != nil {
+					if err := engine.RestoreWith(ctx, bytes.NewReader(stream), storeDir, &engine.Options{FS: mem}); err != nil {
 						t.Errorf("again after %s: %v", fired, err)
 					} else if err := standsWhole(t, mem, keys, gone, want); err != nil {
 						t.Errorf("again after %s: %v", fired, err)
@@ -184,7 +184,7 @@ func TestNothingIsRestoredOfAStreamThatIsNotWhole(t *testing.T) {
 	mem := vfs.NewMem()
 	try := func(b []byte) error {
 		t.Helper()
-		err := engine.Restore(ctx, bytes.NewReader(b), storeDir, &engine.Options{FS: mem})
+		err := engine.RestoreWith(ctx, bytes.NewReader(b), storeDir, &engine.Options{FS: mem})
 		if names, _ := mem.List("/"); len(names) != 0 || err == nil {
 			t.Fatalf("%v, and %v is left", err, names)
 		}
@@ -217,7 +217,7 @@ func TestNothingIsRestoredOfAStreamThatIsNotWhole(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	wantError(t, engine.Restore(ended, bytes.NewReader(stream), storeDir, &engine.Options{FS: mem}), context.Canceled)
+	wantError(t, engine.RestoreWith(ended, bytes.NewReader(stream), storeDir, &engine.Options{FS: mem}), context.Canceled)
 	if names, _ := mem.List("/"); len(names) != 0 {
 		t.Errorf("%v is left", names)
 	}
@@ -228,7 +228,7 @@ func TestRestoreTouchesNothingThatIsThere(t *testing.T) {
 	ctx := context.Background()
 	s, _, want := filled(t)
 	stream := backedUp(t, s.DB)
-	restore := func(dir string) error { return engine.Restore(ctx, bytes.NewReader(stream), dir, nil) }
+	restore := func(dir string) error { return engine.RestoreWith(ctx, bytes.NewReader(stream), dir, nil) }
 	at := t.TempDir()
 	dir := filepath.Join(at, "store")
 
@@ -238,8 +238,8 @@ func TestRestoreTouchesNothingThatIsThere(t *testing.T) {
 	wantError(t, restore(dir), iofs.ErrExist, dir)
 	wantError(t, restore(filepath.Join(at, "no", "such")), os.ErrNotExist)
 	wantError(t, restore(""), engine.ErrInvalid)
-	wantError(t, engine.Restore(ctx, bytes.NewReader(stream), filepath.Join(at, "x"), &engine.Options{ReadOnly: true}), engine.ErrInvalid)
-	wantError(t, engine.Restore(ctx, bytes.NewReader(stream), filepath.Join(at, "x"), &engine.Options{SegmentSize: 1}), engine.ErrInvalid)
+	wantError(t, engine.RestoreWith(ctx, bytes.NewReader(stream), filepath.Join(at, "x"), &engine.Options{ReadOnly: true}), engine.ErrInvalid)
+	wantError(t, engine.RestoreWith(ctx, bytes.NewReader(stream), filepath.Join(at, "x"), &engine.Options{SegmentSize: 1}), engine.ErrInvalid)
 
 	// What stands where the store is to be made is no restore's.
 	other := filepath.Join(at, "other")
@@ -317,7 +317,7 @@ func TestARestoredStoreTakesFromItsLedgerWhatItsBackupLacks(t *testing.T) {
 		if given {
 			keptOn(disk)(opts)
 		}
-		must(t, engine.Restore(ctx, bytes.NewReader(stream), storeDir, opts))
+		must(t, engine.RestoreWith(ctx, bytes.NewReader(stream), storeDir, opts))
 		_, err := engine.Open(storeDir, &engine.Options{FS: mem})
 		wantError(t, err, engine.ErrLedgerRequired)
 		r := openStore(t, mem, s.keys, keptOn(disk))

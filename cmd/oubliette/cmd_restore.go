@@ -45,7 +45,7 @@ func (a *app) restore(ctx context.Context, name string) error {
 	defer in.close()
 	began := time.Now()
 	bar := a.spinner("restore")
-	err = engine.Restore(ctx, in, dir, &engine.Options{FS: a.fs})
+	err = engine.RestoreWith(ctx, in, dir, &engine.Options{FS: a.fs})
 	bar.done()
 	if err != nil {
 		return err
