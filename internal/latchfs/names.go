@@ -1,6 +1,9 @@
 package latchfs
 
-import "github.com/cockroachdb/pebble/v2/vfs"
+import (
+	"github.com/cockroachdb/errors/oserror"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
 
 // After the latch names are followed here and no longer on disk: which kept
 // file a name stands for.
@@ -61,11 +64,16 @@ func (fs *FS) shadowOf(name string) *shadow {
 }
 
 // alias lets newname stand for what oldname stands for; with move, oldname no
-// longer does.
+// longer does. A move that was done, and told as failed, has the file under its new
+// name.
 func (fs *FS) alias(oldname, newname string, move bool) {
 	s := fs.kept(oldname)
 	if s == nil {
-		s = fs.shadowOf(oldname)
+		at := oldname
+		if _, err := fs.inner.Stat(oldname); move && oserror.IsNotExist(err) {
+			at = newname
+		}
+		s = fs.shadowOf(at)
 	}
 	fs.keep(newname, s)
 	if move {

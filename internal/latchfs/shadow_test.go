@@ -124,6 +124,42 @@ func must(t *rapid.T, err error) {
 	}
 }
 
+// TestARenameReadsTheSameHoweverItFailed: refused, or done and told as failed; also
+// over another name of the same file.
+func TestARenameReadsTheSameHoweverItFailed(t *testing.T) {
+	for _, linked := range []bool{false, true} {
+		for _, verdict := range []failfs.Verdict{failfs.Refuse, failfs.Late, failfs.Short} {
+			fs := New(failfs.New(vfs.NewMem(), func(_ int, op, _ string) failfs.Verdict {
+				if op == "rename" {
+					return verdict
+				}
+				return failfs.Pass
+			}), nil)
+			f, err := fs.Create("old", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = f.Write([]byte("contents"))
+			if err = errors.Join(err, f.Close()); err == nil && linked {
+				err = fs.Link("old", "new")
+			}
+			if err = errors.Join(err, fs.Rename("old", "new")); err != nil || fs.Err() == nil {
+				t.Fatalf("rename: %v, latch %v", err, fs.Err())
+			}
+			r, err := fs.Open("new")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := io.ReadAll(r); string(b) != "contents" || err != nil {
+				t.Errorf("linked %v, verdict %v: %q %v", linked, verdict, b, err)
+			}
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // TestLostBytesAreToldNotInvented: what is not kept answers the latch's error.
 func TestLostBytesAreToldNotInvented(t *testing.T) {
 	s := newStage(t)
