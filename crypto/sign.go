@@ -52,7 +52,8 @@ func (s *Signer) Sign(d Domain, body []byte) (sig Signature) {
 
 // Mark is a MAC by which s knows again what it has made: HMAC-SHA-256 under a key
 // that is derived from the seed, truncated to 16 bytes. It shows nothing to anybody
-// else, and costs a fiftieth of a signature. What it covers has one form.
+// else, and takes 0.7 µs where a signature takes 23 (go test ./crypto -run '^$' -bench Mark,
+// on one core of a Xeon). What it covers has one form.
 func (s *Signer) Mark(body []byte) (m [16]byte) {
 	h := hmac.New(sha256.New, s.mark.Reveal())
 	h.Write(body)

@@ -34,7 +34,7 @@ func (s *state) now() time.Time { return s.db.opts.Now().UTC().Round(0) }
 // SignReceipt makes a document of a receipt: a DSSE envelope that anybody can check
 // who has root's public key ([Index.RootKey]), with [proof.Verify], "oubliette
 // verify" or any DSSE tool. docs/format/proof.md has its fields. A signature costs
-// some 25 µs, which is why Delete does not make one.
+// some 23 µs, which is why Delete does not make one.
 //
 // It signs what Delete has answered to the caller, as it was (else ErrPermission:
 // Receipt.Mark shows that), and what this store still holds; root at any time until
