@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -19,7 +20,10 @@ func eachCrash(t *testing.T, disk *vfs.MemFS, run func(fs vfs.FS), after func(fs
 	for k := 0; !t.Failed(); k++ {
 		mem := disk.CrashClone(vfs.CrashCloneCfg{})
 		var images []*vfs.MemFS
+		var mu sync.Mutex // the database below works in the background, too
 		run(failfs.New(mem, func(n int, op, _ string) failfs.Verdict {
+			mu.Lock()
+			defer mu.Unlock()
 			if n == k && op != "close" {
 				for i, percent := range []int{0, 50, 100} {
 					images = append(images, mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(k), uint64(i)))}))
@@ -30,10 +34,13 @@ func eachCrash(t *testing.T, disk *vfs.MemFS, run func(fs vfs.FS), after func(fs
 			}
 			return failfs.Pass
 		}))
-		if k > points {
-			return points
+		mu.Lock() // of what works on in the background
+		taken, last := images, points
+		mu.Unlock()
+		if k > last {
+			return last
 		}
-		for _, im := range images {
+		for _, im := range taken {
 			after(im)
 		}
 	}
