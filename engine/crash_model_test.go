@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"oubliette/crypto"
 	"oubliette/engine"
 )
 
@@ -58,10 +59,15 @@ type crashNotes struct {
 	chunks map[uint64]crashVersion // eight bytes of sealed rows
 	first  []bool                  // by their first 20 bits: tells most places apart
 	died   map[crashVersion]uint64
+	// sessions are those in which calls were acknowledged: their nonces are used.
+	sessions map[crypto.SessionID]bool
 }
 
 func newCrashNotes() *crashNotes {
-	return &crashNotes{chunks: make(map[uint64]crashVersion), first: make([]bool, 1<<20), died: make(map[crashVersion]uint64)}
+	return &crashNotes{
+		chunks: make(map[uint64]crashVersion), first: make([]bool, 1<<20), died: make(map[crashVersion]uint64),
+		sessions: make(map[crypto.SessionID]bool),
+	}
 }
 
 func (n *crashNotes) add(v crashVersion, sealed []byte) {

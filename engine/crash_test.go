@@ -43,7 +43,9 @@ func TestNothingAcknowledgedIsLostOrComesBackAcrossCrash(t *testing.T) {
 	images := 0
 	for round := range rounds {
 		_, n := crashRun(t, crashScript, rng.Uint64(), crashSlice(round, rounds))
-		images += n
+		if images += n; t.Failed() {
+			break
+		}
 	}
 	t.Logf("%d images in all", images)
 }

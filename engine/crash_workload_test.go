@@ -143,6 +143,7 @@ func (w *crashWorld) delete(name string, ids ...string) {
 	w.dies(name, ids)
 	w.call(fmt.Sprintf("delete of %d from %s", len(ids), name), next, func() error {
 		r, err := w.ix[name].Delete(context.Background(), ids)
+		w.notes.sessions[r.Session] = true
 		if err == nil && !w.late() && r.Seq != w.seq[name] {
 			err = fmt.Errorf("sequence number %d, counted are %d calls", r.Seq, w.seq[name])
 		}
