@@ -285,3 +285,12 @@ func (ix *Index) BeginMoving(ctx context.Context) (out string, copied map[crypto
 	})
 	return out, copied, err
 }
+
+// GateIsFree tells whether nobody holds the gate, for reading or writing.
+func GateIsFree(db *DB) bool {
+	if !db.gate.TryLock() {
+		return false
+	}
+	db.gate.Unlock()
+	return true
+}

@@ -156,4 +156,20 @@ var faults = []deliberate{
 		new:  `	if err := n.db.meta.CommitLazy(batch); err != nil {`,
 		test: crashTests[:len(crashTests)-2] + "|TestEpochsChangeWholeOrNotAtAllAcrossCrash)$",
 	},
+	{
+		name: "a file is destroyed while a backup's last step reads it",
+		file: "engine/destroy.go",
+		old: `	db.gate.RLock()
+	defer db.gate.RUnlock()
+	if segment.Destroy`,
+		new:  `	if segment.Destroy`,
+		test: "TestEveryChangeInPlaceHoldsTheGate",
+	},
+	{
+		name: "a store that was put back does not take its deletes from the ledger",
+		file: "engine/behind.go",
+		old:  `	if cmp == nil || len(cmp.Missing) == 0 {`,
+		new:  `	if cmp == nil || len(cmp.Missing) >= 0 {`,
+		test: "TestAStorePutBackTakesItsDeletesFromTheLedger",
+	},
 }
