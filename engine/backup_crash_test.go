@@ -46,11 +46,11 @@ func TestNothingIsLostOrComesBackWhileBackupsRunAcrossCrash(t *testing.T) {
 					}
 				})
 			}
-			crashScript(w)
+			crashUnderBackupScript(w)
 			close(open)
 			wg.Wait()
 		}
-		want := crashSample(rng, 40, 1000)
+		want := crashSample(rng, 18, 1100)
 		if crashLong() {
 			want = crashSlice(rng.IntN(6), 6)
 		}

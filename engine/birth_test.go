@@ -69,7 +69,7 @@ func TestAcknowledgedWorkOutlivesAProcessKilledAtTheStoresBirth(t *testing.T) {
 			images = append(images, rec.take("none", "", style, rng.Uint64()+uint64(i)))
 		}
 		rec.mu.Unlock()
-		v := &crashVerifier{keys: w.keys, notes: w.notes}
+		v := w.verifier()
 		v.all(t, images)
 		w.close()
 		if err := w.notes.residue(mem, func(n crashVersion) bool { return !rec.now.lives(n) }); err != nil {
@@ -101,7 +101,7 @@ func TestTheOpenAfterAProcessKilledAtTheStoresBirthMayCrash(t *testing.T) {
 		}
 		images += len(taken)
 		w.close()
-		v := &crashVerifier{keys: w.keys, notes: w.notes}
+		v := w.verifier()
 		v.all(t, taken)
 	})
 	t.Logf("%d images", images)

@@ -314,7 +314,7 @@ func (c *crowd) verify(im *crowdImage) error {
 	if err != nil {
 		return fmt.Errorf("opened after a second crash: %w", err)
 	}
-	v := &crashVerifier{keys: map[string]engine.Key{"a": c.key}}
+	v := &crashVerifier{ever: crashRoots(map[string]engine.Key{"a": c.key})}
 	have, err := v.read(db)
 	if err == nil {
 		err = crashDiff(have, is)
@@ -337,7 +337,7 @@ func (c *crowd) recover(im *crowdImage) (is *crashModel, again *vfs.MemFS, err e
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	v := &crashVerifier{keys: map[string]engine.Key{"a": c.key}}
+	v := &crashVerifier{ever: crashRoots(map[string]engine.Key{"a": c.key})}
 	have, err := v.read(db)
 	if err != nil {
 		return nil, nil, err

@@ -28,110 +28,6 @@ import (
 // What a change of epoch leaves when it is cut short: by a crash, by an I/O
 // error, by calls in flight.
 
-// epochLogin is a key, and whose it is or was; the zero id is root's.
-type epochLogin struct {
-	user engine.UserID
-	key  engine.Key
-	perm engine.Permission
-}
-
-func (l epochLogin) opts() []engine.OpOption {
-	if l.user == (engine.UserID{}) {
-		return []engine.OpOption{engine.WithIndexKey(l.key)}
-	}
-	return as(l.user, l.key)
-}
-
-func (l epochLogin) String() string {
-	if l.user == (engine.UserID{}) {
-		return "root"
-	}
-	return "user " + l.user.String()
-}
-
-// epochState is whose key opens what in an epoch. It is never changed once
-// somebody else has it, but for reader.
-type epochState struct {
-	root   engine.Key
-	users  map[engine.UserID]epochLogin
-	reader string // which reader key the header slots are sealed to; set when the epoch has begun
-}
-
-func newEpochState() *epochState {
-	return &epochState{root: engine.NewKey(), users: make(map[engine.UserID]epochLogin)}
-}
-
-func (s *epochState) logins() []epochLogin {
-	out := []epochLogin{{key: s.root, perm: engine.PermRead | engine.PermWrite}}
-	for _, u := range s.users {
-		out = append(out, u)
-	}
-	return out
-}
-
-func (s *epochState) has(l epochLogin) bool {
-	if l.user == (engine.UserID{}) {
-		return l.key.Equal(s.root)
-	}
-	u, ok := s.users[l.user]
-	return ok && u.key.Equal(l.key)
-}
-
-// epochChange is one change of who may what.
-type epochChange struct {
-	what string
-	// next is what it makes of an epoch; keys that are new are drawn each time.
-	next func(*epochState) *epochState
-	run  func(ix *engine.Index, from, to *epochState) error
-}
-
-func (s *epochState) with(change func(*epochState)) *epochState {
-	c := &epochState{root: s.root, users: maps.Clone(s.users)}
-	change(c)
-	return c
-}
-
-func epochCreate(n byte, perm engine.Permission) epochChange {
-	id := userID(n)
-	return epochChange{
-		fmt.Sprintf("CreateUserKeys of %d with %d", n, perm),
-		func(s *epochState) *epochState {
-			return s.with(func(c *epochState) { c.users[id] = epochLogin{id, engine.NewKey(), perm} })
-		},
-		func(ix *engine.Index, from, to *epochState) error {
-			return ix.CreateUserKeys(context.Background(), id, to.users[id].key, perm, from.root)
-		},
-	}
-}
-
-func epochDelete(n byte) epochChange {
-	id := userID(n)
-	return epochChange{
-		fmt.Sprintf("DeleteUserKeys of %d", n),
-		func(s *epochState) *epochState { return s.with(func(c *epochState) { delete(c.users, id) }) },
-		func(ix *engine.Index, from, _ *epochState) error {
-			return ix.DeleteUserKeys(context.Background(), id, from.root)
-		},
-	}
-}
-
-func epochRotate() epochChange {
-	return epochChange{
-		"RotateKey",
-		func(s *epochState) *epochState { return s.with(func(c *epochState) { c.root = engine.NewKey() }) },
-		func(ix *engine.Index, from, to *epochState) error {
-			return ix.RotateKey(context.Background(), from.root, to.root)
-		},
-	}
-}
-
-// The users of these tests.
-const (
-	epochReader, epochWriter, epochBoth, epochStays, epochNew = 1, 2, 3, 4, 5
-
-	readWrite = engine.PermRead | engine.PermWrite
-)
-
 // epochChanges are all kinds, one after the other.
 func epochChanges() []epochChange {
 	return []epochChange{
@@ -513,7 +409,7 @@ func newEpochWorld(t testing.TB, seed uint64, want epochWant) *epochWorld {
 	w.er.expect = func(im *epochImage) {
 		rec.mu.Lock()
 		defer rec.mu.Unlock()
-		im.now, im.next, im.during = rec.now, rec.next, rec.during
+		im.now, im.next, im.during = rec.now.toAnybody(), rec.next.toAnybody(), rec.during // who is told apart by the epoch
 		im.who, im.whoNext = w.who, w.whoNext
 	}
 	w.crashWorld = newCrashWorld(t, rec, w.er.wrap(fs))
@@ -723,7 +619,7 @@ func (v *epochVerifier) opens(db *engine.DB, who *epochState) error {
 // shows is nil when root and everybody who may read see every item, and others
 // none.
 func (v *epochVerifier) shows(im *epochImage, db *engine.DB, who *epochState) error {
-	items := &crashVerifier{keys: map[string]engine.Key{"a": who.root}, notes: v.notes}
+	items := &crashVerifier{ever: crashRoots(map[string]engine.Key{"a": who.root}), notes: v.notes}
 	is, err := items.compare(&im.crashImage, db)
 	if err != nil {
 		return err
@@ -797,7 +693,7 @@ func (v *epochVerifier) use(im *epochImage, db *engine.DB, fs *vfs.MemFS, is *ep
 			return fmt.Errorf("%v deletes: %w", l, err)
 		}
 	}
-	items := &crashVerifier{keys: map[string]engine.Key{"a": is.root}, notes: v.notes}
+	items := &crashVerifier{ever: crashRoots(map[string]engine.Key{"a": is.root}), notes: v.notes}
 	return items.afterPurge(db, fs, im.now)
 }
 
@@ -1087,7 +983,7 @@ func (b *epochFaultBase) run(t testing.TB, c epochChange, plan faultPlan, k int)
 	b.notes.add(crashVersion{"a", "f1", version}, rows[0].Bytes)
 	_, err = ix.Delete(ctx, []string{"f1", "L65"})
 	must(t, err)
-	f.items = b.rec.now.with("a", func(m map[string]int) {
+	f.items = b.rec.now.toAnybody().with("a", func(m map[string]int) {
 		m["L64"] = version
 		delete(m, "L65")
 	})

@@ -22,3 +22,11 @@ func TailLimit(n uint64) func() {
 	tailLimit = n
 	return func() { tailLimit = old }
 }
+
+// MaxLog sets how many bytes of log may need replaying, and answers what sets it
+// back. No store may be open.
+func MaxLog(n int64) func() {
+	old := maxLog
+	maxLog = n
+	return func() { maxLog = old }
+}

@@ -33,7 +33,11 @@ func (s crashStyle) String() string {
 	return fmt.Sprintf("%d%% of the unsynced kept", s.percent)
 }
 
-var crashStyles = []crashStyle{{percent: 0}, {percent: 25}, {percent: 60}, {percent: 90}, {kill: true}}
+// crashStyles are what a sample chooses from, and what the long form takes all of.
+var crashStyles = []crashStyle{
+	{percent: 0}, {percent: 25}, {percent: 60}, {percent: 90}, {kill: true},
+	{percent: 10}, {percent: 45}, {percent: 75},
+}
 
 // crashImage is a file system as a crash left it, and what may be expected of
 // it: the state before the call that was under way, or after it.
@@ -162,6 +166,13 @@ func (r *crashRecorder) end(next *crashModel) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.now, r.next, r.during = next, nil, "nothing (after "+r.during+")"
+}
+
+// is notes what the store is to hold while no call is under way.
+func (r *crashRecorder) is(now *crashModel) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = now
 }
 
 // stop ends the taking of images.

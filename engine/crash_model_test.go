@@ -1,43 +1,95 @@
 package engine_test
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
+	"slices"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
-	"oubliette/crypto"
 	"oubliette/engine"
 )
 
-// crashModel is what a store should hold: index → id → version of the item. It
-// is never changed once somebody else has it.
+// crashModel is what a store should hold: index → id → version of the item, and
+// what goes with it. It is never changed once somebody else has it.
 type crashModel struct {
 	indexes map[string]map[string]int
+	// who is whose keys open an index, and for what. An index that is not in it may
+	// be opened by anybody: somebody else holds that against what it should be.
+	who      map[string]*epochState
+	receipts []crashReceipt // of the deletes that have been acknowledged
+	copied   *crashCopy     // a restored store beside this one; nil: there is none
 }
 
 func newCrashModel() *crashModel { return &crashModel{indexes: make(map[string]map[string]int)} }
 
 // with is a copy in which change has been made to one index.
 func (m *crashModel) with(index string, change func(items map[string]int)) *crashModel {
-	c := &crashModel{indexes: maps.Clone(m.indexes)}
+	c := *m
+	c.indexes = maps.Clone(m.indexes)
 	items := maps.Clone(c.indexes[index])
 	if items == nil {
 		items = make(map[string]int)
 	}
 	change(items)
 	c.indexes[index] = items
-	return c
+	return &c
 }
 
 func (m *crashModel) without(index string) *crashModel {
-	c := &crashModel{indexes: maps.Clone(m.indexes)}
+	c := *m
+	c.indexes, c.who = maps.Clone(m.indexes), maps.Clone(m.who)
 	delete(c.indexes, index)
-	return c
+	delete(c.who, index)
+	c.receipts = slices.DeleteFunc(slices.Clone(m.receipts), func(r crashReceipt) bool { return r.index == index })
+	return &c
+}
+
+// openTo is a copy in which an index is open to others than before.
+func (m *crashModel) openTo(index string, who *epochState) *crashModel {
+	c := *m
+	if c.who = maps.Clone(m.who); c.who == nil {
+		c.who = make(map[string]*epochState)
+	}
+	c.who[index] = who
+	return &c
+}
+
+// toAnybody is a copy that says nothing of who may what.
+func (m *crashModel) toAnybody() *crashModel {
+	if m == nil {
+		return nil
+	}
+	c := *m
+	c.who = nil
+	return &c
+}
+
+// crashReceipt is an acknowledged delete, and how many items it has found.
+type crashReceipt struct {
+	index       string
+	receipt     engine.Receipt
+	least, most int
+}
+
+// acknowledged is a copy with one more delete.
+func (m *crashModel) acknowledged(r crashReceipt) *crashModel {
+	c := *m
+	c.receipts = append(slices.Clip(m.receipts), r)
+	return &c
+}
+
+// crashCopy is a store that Restore makes of a backup, and what it should hold.
+type crashCopy struct {
+	dir    string
+	stream []byte
+	is     *crashModel
+}
+
+// with a copy beside it; nil takes it away.
+func (m *crashModel) withCopy(copied *crashCopy) *crashModel {
+	c := *m
+	c.copied = copied
+	return &c
 }
 
 // crashVersion names one version of one item of one index.
@@ -51,79 +103,6 @@ func (v crashVersion) String() string { return fmt.Sprintf("%s/%s@%d", v.index, 
 func (m *crashModel) lives(v crashVersion) bool {
 	version, ok := m.indexes[v.index][v.id]
 	return ok && version == v.version
-}
-
-// crashNotes are sealed bytes of every version that ever lived, wherever it
-// stood, and the sequence number at which it died.
-type crashNotes struct {
-	chunks map[uint64]crashVersion // eight bytes of sealed rows
-	first  []bool                  // by their first 20 bits: tells most places apart
-	died   map[crashVersion]uint64
-	// sessions are those in which calls were acknowledged: their nonces are used.
-	sessions map[crypto.SessionID]bool
-}
-
-func newCrashNotes() *crashNotes {
-	return &crashNotes{
-		chunks: make(map[uint64]crashVersion), first: make([]bool, 1<<20), died: make(map[crashVersion]uint64),
-		sessions: make(map[crypto.SessionID]bool),
-	}
-}
-
-func (n *crashNotes) add(v crashVersion, sealed []byte) {
-	for ; len(sealed) >= 8; sealed = sealed[8:] {
-		c := binary.LittleEndian.Uint64(sealed)
-		n.chunks[c], n.first[c&(1<<20-1)] = v, true
-	}
-}
-
-// search tells for every version how many eight-byte pieces of it stand
-// anywhere in any file of the store.
-func (n *crashNotes) search(fs vfs.FS) (map[crashVersion]int, error) {
-	files, err := crashFiles(fs)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[crashVersion]int)
-	for _, b := range files {
-		for i := 0; i+8 <= len(b); i++ {
-			c := binary.LittleEndian.Uint64(b[i:])
-			if !n.first[c&(1<<20-1)] {
-				continue
-			}
-			if v, ok := n.chunks[c]; ok {
-				found[v]++
-			}
-		}
-	}
-	return found, nil
-}
-
-// crashFiles reads every file of a store, again when one has been removed
-// meanwhile: the database below removes old files when it likes.
-func crashFiles(fs vfs.FS) (files map[string][]byte, err error) {
-	for range 100 {
-		files = make(map[string][]byte)
-		if err = readTree(fs, storeDir, files); !errors.Is(err, os.ErrNotExist) {
-			return files, err
-		}
-	}
-	return files, err
-}
-
-// residue is an error when a piece of a version for which dead holds is in any
-// file.
-func (n *crashNotes) residue(fs vfs.FS, dead func(crashVersion) bool) error {
-	found, err := n.search(fs)
-	if err != nil {
-		return err
-	}
-	for v, pieces := range found {
-		if dead(v) {
-			return fmt.Errorf("%d pieces of %v are left (died at %d)", pieces, v, n.died[v])
-		}
-	}
-	return nil
 }
 
 // crashItem is the item of a version. Sizes differ, so that rows do not line

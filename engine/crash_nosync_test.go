@@ -19,13 +19,13 @@ import (
 func TestStoreWithoutSyncsOpensAfterCrash(t *testing.T) {
 	rng := newRand(t)
 	mem := vfs.NewCrashableMem()
-	rec, fs := newCrashRecorder(mem, rng.Uint64(), crashSample(rng, 40, 300))
+	rec, fs := newCrashRecorder(mem, rng.Uint64(), crashSample(rng, 40, 1300))
 	w := newCrashWorld(t, rec, fs)
 	w.opts.NoSync, w.opts.Ledger = true, nil // which would keep deletes of what is lost
 	var history []*crashModel
 	w.onCall = func(m *crashModel) { history = append(history, m) }
 	crashScript(w)
-	v := &crashVerifier{keys: w.keys, notes: w.notes}
+	v := w.verifier()
 	failures := 0
 	images := rec.stop()
 	for _, im := range images {
@@ -84,7 +84,7 @@ func crashLostBytesOnly(v *crashVerifier, db *engine.DB) error {
 		return err
 	}
 	for _, name := range names {
-		ix, err := db.LoadIndex(context.Background(), name, engine.WithIndexKey(v.keys[name]))
+		ix, err := v.load(db, name)
 		if err != nil {
 			return fmt.Errorf("load of %s: %w", name, err)
 		}

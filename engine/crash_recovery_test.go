@@ -25,7 +25,7 @@ func crashRecover(v *crashVerifier, im *crashImage, want func(int) []crashStyle)
 	names, err := db.ListIndexes()
 	for _, name := range names {
 		var ix *engine.Index
-		if ix, err = db.LoadIndex(context.Background(), name, engine.WithIndexKey(v.keys[name])); err != nil {
+		if ix, err = v.load(db, name); err != nil {
 			break
 		}
 		if _, err = ix.Purge(context.Background()); err != nil {
@@ -50,10 +50,10 @@ func TestRecoveryItselfMayCrash(t *testing.T) {
 		}
 	}
 	mem := vfs.NewCrashableMem()
-	rec, fs := newCrashRecorder(mem, rng.Uint64(), crashSample(rng, first, 390))
+	rec, fs := newCrashRecorder(mem, rng.Uint64(), crashSample(rng, first, 1300))
 	w := newCrashWorld(t, rec, fs)
 	crashScript(w)
-	v := &crashVerifier{keys: w.keys, notes: w.notes}
+	v := w.verifier()
 	points, images := 0, 0
 	for _, im := range rec.stop() {
 		again, n, err := crashRecover(v, im, second)
@@ -181,7 +181,7 @@ func TestComparisonSeesLostAcknowledgements(t *testing.T) {
 	rec.mu.Lock()
 	im := rec.take("none", "", crashStyle{}, 1)
 	rec.mu.Unlock()
-	v := &crashVerifier{keys: w.keys, notes: w.notes}
+	v := w.verifier()
 	must(t, v.verify(im))
 	w.upsert("a", "lost")
 	rec.mu.Lock()

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func crashRun(t *testing.T, script func(*crashWorld), seed uint64, want func(int
 	w := newCrashWorld(t, rec, fs)
 	script(w)
 	taken := rec.stop()
-	v := &crashVerifier{keys: w.keys, notes: w.notes}
+	v := w.verifier()
 	began := time.Now()
 	n := len(taken)
 	v.all(t, taken)
@@ -23,12 +24,25 @@ func crashRun(t *testing.T, script func(*crashWorld), seed uint64, want func(int
 	return rec.points, n
 }
 
+// crashEvery runs a script with images of every mutation in every style, in rounds of
+// a workload each, so that the images fit into memory.
+func crashEvery(t *testing.T, script func(*crashWorld), rng *rand.Rand, rounds int) {
+	t.Helper()
+	points, images := 0, 0
+	for round := 0; round < rounds && !t.Failed(); round++ {
+		n, m := crashRun(t, script, rng.Uint64(), crashSlice(round, rounds))
+		points, images = max(points, n), images+m
+	}
+	t.Logf("%d mutations in %d styles: %d images in all", points, len(crashStyles), images)
+}
+
 // TestNothingAcknowledgedIsLostOrComesBackAcrossCrash runs a workload that
 // passes through everything that changes the disk, crashes it at its mutations
-// (writes, syncs, creations, renames, removals, also those of the database
+// (writes, syncs, creations, renames, links, removals, also those of the database
 // below) with various parts of the unsynced kept, opens each image, and holds
-// it against what was acknowledged; what is deleted is searched for in every
-// byte of every file.
+// it against what was acknowledged: items, users and keys, deletes by their
+// receipts. What is deleted is searched for in every byte of every file, the
+// ledger's too.
 //
 // It takes a sample. OUBLIETTE_LONG=1 takes every mutation in every style:
 //
@@ -36,27 +50,19 @@ func crashRun(t *testing.T, script func(*crashWorld), seed uint64, want func(int
 func TestNothingAcknowledgedIsLostOrComesBackAcrossCrash(t *testing.T) {
 	rng := newRand(t)
 	if !crashLong() {
-		crashRun(t, crashScript, rng.Uint64(), crashSample(rng, 60, 1000))
+		crashRun(t, crashScript, rng.Uint64(), crashSample(rng, 36, 1400))
 		return
 	}
-	const rounds = 8 // a workload each, so that the images fit into memory
-	images := 0
-	for round := range rounds {
-		_, n := crashRun(t, crashScript, rng.Uint64(), crashSlice(round, rounds))
-		if images += n; t.Failed() {
-			break
-		}
-	}
-	t.Logf("%d images in all", images)
+	crashEvery(t, crashScript, rng, 16)
 }
 
 // TestUpsertDeleteUpsertOfOneIDAcrossCrash crashes at every mutation of a young
 // store's life: creation, and three steps of one id.
 func TestUpsertDeleteUpsertOfOneIDAcrossCrash(t *testing.T) {
 	rng := newRand(t)
-	want := crashSample(rng, 40, 250)
 	if crashLong() {
-		want = crashSlice(0, 1)
+		crashEvery(t, crashBirthScript, rng, 1)
+		return
 	}
-	crashRun(t, crashBirthScript, rng.Uint64(), want)
+	crashRun(t, crashBirthScript, rng.Uint64(), crashSample(rng, 40, 250))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,10 +15,20 @@ import (
 
 // crashVerifier holds images against the oracle.
 type crashVerifier struct {
-	keys  map[string]engine.Key
+	ever  map[string][]epochLogin // every key that ever opened an index of that name, or was to
 	notes *crashNotes
-	count atomic.Int64
+	dir   string     // of the store; empty: the usual one
 	clock *testClock // by which images are opened; nil: the machine's
+	count atomic.Int64
+}
+
+// crashRoots are logins of root alone.
+func crashRoots(keys map[string]engine.Key) map[string][]epochLogin {
+	ever := make(map[string][]epochLogin)
+	for name, key := range keys {
+		ever[name] = []epochLogin{{key: key, perm: readWrite}}
+	}
+	return ever
 }
 
 // enoughFailures is after how many images that do not fit the others are left out.
@@ -58,6 +67,9 @@ func (v *crashVerifier) all(t *testing.T, images []*crashImage) {
 // each time looks for what a crash must not leave.
 func (v *crashVerifier) verify(im *crashImage) error {
 	v.count.Add(1)
+	if err := v.copied(im); err != nil {
+		return fmt.Errorf("the restored copy: %w", err)
+	}
 	if err := v.keyless(im); err != nil {
 		return fmt.Errorf("opened without a key: %w", err)
 	}
@@ -79,16 +91,33 @@ func (v *crashVerifier) options(fs vfs.FS) engine.Options {
 	return o
 }
 
+// store is where the store stands, and paths what is searched.
+func (v *crashVerifier) store() string {
+	if v.dir == "" {
+		return storeDir
+	}
+	return v.dir
+}
+
+func (v *crashVerifier) paths() []string { return []string{v.store(), crashLedger} }
+
+func (v *crashVerifier) open(fs vfs.FS, changes ...func(*engine.Options)) (*engine.DB, error) {
+	opts := v.options(fs)
+	for _, change := range changes {
+		change(&opts)
+	}
+	return engine.Open(v.store(), &opts)
+}
+
 // keyless opens an image and loads nothing. What was applied before the crash
 // has to be off the disk; what was said to be erased has to have been so in the
 // image, before anybody opened it.
 func (v *crashVerifier) keyless(im *crashImage) error {
-	before, err := v.notes.search(im.fs)
-	if err != nil && !errors.Is(err, os.ErrNotExist) { // nothing has been made yet
+	before, err := v.notes.search(im.fs, v.paths()...)
+	if err != nil {
 		return err
 	}
-	opts := v.options(im.fs)
-	db, err := engine.Open(storeDir, &opts)
+	db, err := v.open(im.fs)
 	if err != nil {
 		return err
 	}
@@ -108,7 +137,7 @@ func (v *crashVerifier) keyless(im *crashImage) error {
 			return fmt.Errorf("%d pieces of %v, which died at %d, were on the disk; erased was up to %d", pieces, n, v.notes.died[n], erased[n.index])
 		}
 	}
-	return v.notes.residue(im.fs, gone(applied))
+	return v.notes.residue(im.fs, gone(applied), v.paths()...)
 }
 
 // untilAKey is err, unless it says no more than that deletes wait for a key.
@@ -122,9 +151,7 @@ func untilAKey(err error) error {
 
 // reader opens an image that has been recovered, for reading only.
 func (v *crashVerifier) reader(im *crashImage, fs *vfs.MemFS) error {
-	opts := v.options(fs)
-	opts.ReadOnly = true
-	db, err := engine.Open(storeDir, &opts)
+	db, err := v.open(fs, func(o *engine.Options) { o.ReadOnly = true })
 	if err != nil {
 		return err
 	}
@@ -135,8 +162,7 @@ func (v *crashVerifier) reader(im *crashImage, fs *vfs.MemFS) error {
 // writer opens an image, compares and checks it, purges, searches every byte,
 // and uses it for more.
 func (v *crashVerifier) writer(im *crashImage, fs *vfs.MemFS) error {
-	opts := v.options(fs)
-	db, err := engine.Open(storeDir, &opts)
+	db, err := v.open(fs)
 	if err != nil {
 		return err
 	}
@@ -147,7 +173,7 @@ func (v *crashVerifier) writer(im *crashImage, fs *vfs.MemFS) error {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if err := v.notes.residue(fs, func(n crashVersion) bool { return !is.lives(n) }); err != nil {
+	if err := v.notes.residue(fs, func(n crashVersion) bool { return !is.lives(n) }, v.paths()...); err != nil {
 		return fmt.Errorf("after Close: %w", err)
 	}
 	return nil
@@ -160,17 +186,31 @@ func (v *crashVerifier) compare(im *crashImage, db *engine.DB) (*crashModel, err
 	if err != nil {
 		return nil, err
 	}
-	before := crashDiff(have, im.now)
+	before := v.differs(db, have, im.now)
 	if before == nil {
 		return im.now, nil
 	}
 	if im.next == nil {
 		return nil, fmt.Errorf("not what was acknowledged: %w", before)
 	}
-	if after := crashDiff(have, im.next); after != nil {
+	if after := v.differs(db, have, im.next); after != nil {
 		return nil, fmt.Errorf("neither before the call (%w) nor after it (%w)", before, after)
 	}
 	return im.next, nil
+}
+
+// differs is how a store is not in a state: items, keys, or what it knows of
+// acknowledged deletes.
+func (v *crashVerifier) differs(db *engine.DB, have map[string]map[string]engine.Item, m *crashModel) error {
+	if err := crashDiff(have, m); err != nil {
+		return err
+	}
+	for name, who := range m.who {
+		if err := v.opens(db, name, who); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return v.knows(db, m, engine.Hidden)
 }
 
 // read is everything in a store: every index loaded, checked and scanned.
@@ -182,7 +222,7 @@ func (v *crashVerifier) read(db *engine.DB) (map[string]map[string]engine.Item, 
 	ctx := context.Background()
 	out := make(map[string]map[string]engine.Item)
 	for _, name := range names {
-		ix, err := db.LoadIndex(ctx, name, engine.WithIndexKey(v.keys[name]))
+		ix, err := v.load(db, name)
 		if err != nil {
 			return nil, fmt.Errorf("load %s: %w", name, err)
 		}
@@ -241,7 +281,7 @@ func crashDiff(have map[string]map[string]engine.Item, want *crashModel) error {
 func (v *crashVerifier) afterPurge(db *engine.DB, fs *vfs.MemFS, is *crashModel) error {
 	ctx := context.Background()
 	for name := range is.indexes {
-		ix, err := db.LoadIndex(ctx, name, engine.WithIndexKey(v.keys[name]))
+		ix, err := v.load(db, name)
 		if err != nil {
 			return err
 		}
@@ -250,23 +290,29 @@ func (v *crashVerifier) afterPurge(db *engine.DB, fs *vfs.MemFS, is *crashModel)
 		}
 	}
 	dead := func(n crashVersion) bool { return !is.lives(n) }
-	if err := v.notes.residue(fs, dead); err != nil {
+	if err := v.notes.residue(fs, dead, v.paths()...); err != nil {
 		return fmt.Errorf("after Purge: %w", err)
 	}
-	if err := v.notes.residue(fs.CrashClone(vfs.CrashCloneCfg{}), dead); err != nil {
+	if err := v.notes.residue(fs.CrashClone(vfs.CrashCloneCfg{}), dead, v.paths()...); err != nil {
 		return fmt.Errorf("after Purge and another crash: %w", err)
 	}
+	if err := v.knows(db, is, engine.Erased); err != nil {
+		return fmt.Errorf("after Purge: %w", err)
+	}
 	for name := range is.indexes {
-		if err := v.use(ctx, db, name); err != nil {
+		if err := v.use(ctx, db, name, is); err != nil {
 			return fmt.Errorf("using %s afterwards: %w", name, err)
+		}
+		if err := v.users(ctx, db, name, is); err != nil {
+			return fmt.Errorf("users of %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
 // use upserts, reads and deletes an item of its own.
-func (v *crashVerifier) use(ctx context.Context, db *engine.DB, name string) error {
-	ix, err := db.LoadIndex(ctx, name, engine.WithIndexKey(v.keys[name]))
+func (v *crashVerifier) use(ctx context.Context, db *engine.DB, name string, is *crashModel) error {
+	ix, err := v.load(db, name)
 	if err != nil {
 		return err
 	}
@@ -282,8 +328,10 @@ func (v *crashVerifier) use(ctx context.Context, db *engine.DB, name string) err
 	if err != nil {
 		return err
 	}
-	if v.notes.sessions[r.Session] {
-		return fmt.Errorf("delete %d is sealed in session %v, which another run of the log has used: its nonces may come again", r.Seq, r.Session)
+	for i := range is.receipts {
+		if was := &is.receipts[i].receipt; was.Session == r.Session {
+			return fmt.Errorf("delete %d is sealed in session %v, as delete %d of another run of the log was: its nonces may come again", r.Seq, r.Session, was.Seq)
+		}
 	}
 	if _, err := ix.Check(ctx); err != nil {
 		return fmt.Errorf("check: %w", err)

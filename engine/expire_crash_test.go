@@ -105,7 +105,7 @@ func TestWhatHasExpiredStaysGoneAcrossCrash(t *testing.T) {
 		for _, im := range taken {
 			im.now, im.next = im.now.expired(), im.next.expired()
 		}
-		v := &crashVerifier{keys: w.keys, notes: w.notes, clock: clock}
+		v := w.verifier()
 		n := len(taken)
 		v.all(t, taken)
 		images += n
@@ -135,7 +135,7 @@ func TestExpiredItemsAreOneOrTheOtherWhenTheClockIsSetBack(t *testing.T) {
 }
 
 func crashSetBack(t *testing.T, w *crashWorld, im *crashImage, clock *testClock) error {
-	v := &crashVerifier{keys: w.keys, notes: w.notes, clock: clock}
+	v := w.verifier()
 	s := openStore(t, im.fs, w.keys, func(o *engine.Options) { *o = v.options(im.fs) })
 	have, err := v.read(s.DB)
 	if err != nil {

@@ -359,7 +359,7 @@ func (w *faultWorld) images() []*crashImage {
 
 func (w *faultWorld) verify(images []*crashImage) {
 	w.t.Helper()
-	v := &crashVerifier{keys: w.keys, notes: w.notes}
+	v := &crashVerifier{ever: crashRoots(w.keys), notes: w.notes}
 	for _, im := range images {
 		if err := v.verify(im); err != nil {
 			w.errorf("%v: %v (errors before: %v)", im, err, w.errs)

@@ -141,10 +141,11 @@ const (
 	maxMemoryLimit = 80 << 20
 	// hardFactor times MemoryLimit is where writers wait.
 	hardFactor = 4
-	// maxLog is how many bytes of log may need replaying before the active
-	// segment is closed to let it be truncated.
-	maxLog = 64 << 20
 )
+
+// maxLog is how many bytes of log may need replaying before the active segment is
+// closed to let it be truncated. It is set by tests alone.
+var maxLog int64 = 64 << 20
 
 // withDefaults answers a copy with every unset option set.
 func (o *Options) withDefaults() *Options {
