@@ -130,6 +130,7 @@ func noteSeeds(t testing.TB) []corpus.Seed {
 		corpus.Valid("three-parts", whole), corpus.Hostile("no-end", parts), corpus.Hostile("of-nothing", append(bytes.Clone(head), end...)),
 		corpus.Hostile("changed", bytes.Replace(whole, []byte(`"BwcH`), []byte(`"BwcI`), 1)), corpus.Hostile("empty", []byte{}),
 		corpus.Hostile("behind", append(bytes.Clone(whole), '\n')), corpus.Hostile("twice", append(bytes.Clone(parts), whole[len(head):]...)),
+		corpus.Hostile("bracket-behind", append(bytes.Clone(whole[:len(whole)-1]), '}', '\n')),
 		corpus.Hostile("newer", bytes.Replace(whole, []byte(`"version":1`), []byte(`"version":2`), 1)),
 		corpus.Hostile("unknown-field", bytes.Replace(whole, []byte(`"part":`), []byte(`"Parts":`), 1)), corpus.Hostile("cut", whole[:len(whole)-5]),
 	}
