@@ -123,3 +123,18 @@ func write(dir string, made []Seed) error {
 	}
 	return nil
 }
+
+// Read answers a seed of a target of this package, for a target that changes it in
+// ways that mutation does not come by.
+func Read(t testing.TB, target, name string) Seed {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(folder, target, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := decode(name, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
