@@ -212,24 +212,6 @@ func checkDead(t *testing.T, d *Dead) {
 	d.Add([]Death{{Row: 12, Extent: segment.Extent{Off: 9000, Len: 9}}}, nil)
 }
 
-// FuzzDecodeDead: no record panics, and what decodes reads back as itself.
-func FuzzDecodeDead(f *testing.F) {
-	h := honest()
-	f.Add(h.encode())
-	for _, rows := range [][]byte{withRuns(0, 8, 5, 3, 20, 3), plain(1, 2, 9), miscounted(), withRuns(3, 2, manyRuns(40)...), nil} {
-		h.rows, h.entries = rows, 0
-		f.Add(h.encode())
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := DecodeDead(b, index, seg)
-		if err == nil {
-			checkDead(t, d)
-		} else if n := errorsNamed(err); n != 1 {
-			t.Fatalf("%v names %d causes", err, n)
-		}
-	})
-}
-
 func errorsNamed(err error) (n int) {
 	for _, cause := range []error{fault.ErrForeign, fault.ErrNewer, fault.ErrDamaged} {
 		if errors.Is(err, cause) {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"oubliette/crypto"
-	"oubliette/internal/codec"
 	"oubliette/internal/fault"
 	"oubliette/segment"
 	"oubliette/wal"
@@ -207,32 +206,4 @@ func TestCoverRemembersTheNewestSessions(t *testing.T) {
 			t.Fatalf("session %d is %+v", i, s)
 		}
 	}
-}
-
-// FuzzDecodeManifest takes any signature, so that what is behind it is reached:
-// whatever decodes encodes to the same bytes.
-func FuzzDecodeManifest(f *testing.F) {
-	signer := crypto.NewSigner(crypto.UserID{7}, crypto.NewSecret())
-	f.Add(manifest().Sign(signer))
-	f.Add((&Manifest{Index: index}).Sign(signer))
-	f.Add([]byte(manifestMagic))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := DecodeManifest(b, index, func(crypto.UserID, uint64) (crypto.VerifyKey, bool) { return crypto.VerifyKey{}, true }); err == nil {
-			t.Fatal("taken without a signature")
-		}
-		d := codec.NewDecoder(b)
-		if d.Raw(10); d.Err() != nil {
-			return
-		}
-		m := new(Manifest)
-		m.decode(d)
-		if d.Err() != nil {
-			return
-		}
-		var e codec.Encoder
-		m.append(&e)
-		if !bytes.Equal(e.B[10:], b[10:d.Offset()]) {
-			t.Fatalf("encodes to\n%x from\n%x", e.B[10:], b[10:d.Offset()])
-		}
-	})
 }

@@ -146,25 +146,3 @@ func TestCountsOfOutcomesAreHeldAgainstTheBytes(t *testing.T) {
 		}
 	}
 }
-
-func FuzzDecodeOutcome(f *testing.F) {
-	signer, writer := clerk()
-	moved := &Outcome{Index: index, Epoch: 3, Kind: OutcomeMoved, Segment: crypto.SegmentID{9}}
-	erased := &Outcome{Index: index, Epoch: 3, Kind: OutcomeErased, Through: 5}
-	for _, o := range []*Outcome{outcome(), moved, erased} {
-		f.Add(o.Sign(signer)[:0])
-		b := o.Sign(signer)
-		f.Add(b[:len(b)-64])
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		sig := signer.Sign(crypto.DomainOutcome, body)
-		b := append(bytes.Clone(body), sig[:]...)
-		o, err := DecodeOutcome(b, index, writer)
-		if err != nil {
-			return
-		}
-		if again := o.Sign(signer); !bytes.Equal(again, b) && o.User == signer.User() {
-			t.Fatalf("%x encodes as %x", b, again)
-		}
-	})
-}

@@ -69,19 +69,3 @@ func TestParsePEMRefusesWhatIsNoKey(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParsePEM(f *testing.F) {
-	f.Add([]byte(keyPEM))
-	f.Add([]byte(strings.ReplaceAll(keyPEM, "\n", "\r\n")))
-	f.Add([]byte(keyPEM[:70]))
-	f.Add(VerifyKey{1}.PEM())
-	f.Fuzz(func(t *testing.T, text []byte) {
-		k, err := ParsePEM(text)
-		if err != nil {
-			return
-		}
-		if again, err := ParsePEM(k.PEM()); err != nil || again != k || k.Weak() {
-			t.Errorf("%x prints and parses to %x, %v", k, again, err)
-		}
-	})
-}

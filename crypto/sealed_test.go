@@ -331,28 +331,3 @@ func TestReaderKeyOutlivesItsSeed(t *testing.T) {
 		t.Errorf("after wiping the seed: %v", err)
 	}
 }
-
-func FuzzDecodeGrant(f *testing.F) {
-	v := loadSealed(f)
-	c := &v.Grants[0]
-	whole := Grant{secret(f, c.IDKey), secret(f, c.MapKey), secret(f, c.Third)}.encode()
-	f.Add(whole)
-	f.Add([]byte(nil))
-	f.Add(whole[:40])
-	f.Add(append(bytes.Clone(whole), 1))
-	f.Add(append([]byte{2}, whole[1:]...))
-	f.Add(make([]byte, grantSize))
-	f.Add(append([]byte{grantVersion}, make([]byte, grantSize-1)...))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		g, err := decodeGrant(b)
-		if err != nil {
-			if !g.ID.IsZero() || !g.Map.IsZero() || !g.Third.IsZero() {
-				t.Error("keys beside an error")
-			}
-			return
-		}
-		if !bytes.Equal(g.encode(), b) {
-			t.Errorf("%x decodes and encodes to %x", b, g.encode())
-		}
-	})
-}

@@ -740,45 +740,6 @@ func TestDeletesReachTheLedgerBeforeTheStoreWhateverFails(t *testing.T) {
 	}
 }
 
-// FuzzLedgerFile opens any bytes as a ledger: no panic, no allocation beyond what
-// there is, and what a reader is shown a writer is shown, who then goes on.
-func FuzzLedgerFile(f *testing.F) {
-	head := encodeHeader(store)
-	two := appendFrame(bytes.Clone(head), made(1)[0], headerSize)
-	two = appendFrame(two, made(5)[4], int64(len(two)))
-	for _, b := range [][]byte{nil, head, two, two[:len(two)-40], append(bytes.Clone(two), 0, 0, 0, 0, 0, 0, 0, 0), append(bytes.Clone(two), 9)} {
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) >= headerSize { // so that what is behind the head is reached
-			copy(b, head)
-		}
-		fs := vfs.NewMem()
-		must(t, fs.MkdirAll("elsewhere", 0o700))
-		writeBytes(t, fs, path, b)
-		r, err := ReadFile(fs, path)
-		if err != nil {
-			if _, err := OpenFile(fs, path, store); err == nil {
-				t.Fatal("refused to a reader, not to a writer")
-			}
-			return
-		}
-		shown, err := all(r)
-		must(t, errors.Join(err, r.Close()))
-		w, err := OpenFile(fs, path, store)
-		must(t, err)
-		must(t, w.Append([]byte{2, 1, 3}))
-		must(t, w.Close())
-		w, err = OpenFile(fs, path, store)
-		must(t, err)
-		got, err := all(w)
-		must(t, errors.Join(err, w.Close()))
-		if len(got) != len(shown)+1 || !slices.EqualFunc(got[:len(shown)], shown, bytes.Equal) {
-			t.Fatalf("%d entries shown, %d behind one more", len(shown), len(got))
-		}
-	})
-}
-
 // TestWhatAKilledProcessLeftIsDurableOnceItIsRead: a ledger, and an entry, that a
 // process has written and not synced when it was killed are acted on by the next one
 // that opens it. A loss of power behind that must not take them away.

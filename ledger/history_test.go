@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"oubliette/crypto"
-	"oubliette/internal/codec"
 	"oubliette/wal"
 )
 
@@ -610,71 +609,4 @@ func TestStoreOfAnEpochFromBeforeTheLedgerIsCut(t *testing.T) {
 	}
 	_, err := w.compare(l, before)
 	wantKind(t, "of the epoch before", err, ErrCut)
-}
-
-func FuzzDecodeEntry(f *testing.F) {
-	w, l, _ := told(f)
-	for _, e := range *l {
-		f.Add(e)
-		f.Add(e[:len(e)/2])
-	}
-	f.Add(GoneEntry(store, w.index, 2, w.root))
-	f.Add(GoneEntry(store, w.index, 0, w.root))
-	f.Add(epochZero((*l)[2]))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		e, err := decodeEntry(b)
-		if err != nil {
-			return
-		}
-		var again []byte
-		switch e := e.(type) {
-		case *Begin:
-			again = e.Entry()
-		case *gone:
-			again = encoded(func(c *codec.Encoder) {
-				c.U8(uint8(kindGone))
-				c.U8(entryVersion)
-				c.Raw(e.index[:])
-				c.U64(e.epoch)
-				c.Raw(e.signature[:])
-			})
-		default: // their own packages' targets
-			return
-		}
-		if !bytes.Equal(again, b) {
-			t.Fatalf("encodes to\n%x from\n%x", again, b)
-		}
-	})
-}
-
-// FuzzRead takes the entries of a small ledger and replaces one, cuts, or moves:
-// no answer may be a delete that nobody signed, and nothing panics.
-func FuzzRead(f *testing.F) {
-	w, l, states := told(f)
-	f.Add((*l)[3], 3, 7)
-	f.Add((*l)[5], 2, 6)
-	f.Add([]byte{}, 0, 0)
-	f.Add(epochZero((*l)[2]), 1, 2)
-	f.Add(GoneEntry(store, w.index, 0, w.root), 1, 2)
-	f.Fuzz(func(t *testing.T, b []byte, at, n int) {
-		at, n = max(0, at)%len(*l), max(0, n)%(len(*l)+1)
-		bad := slices.Clone((*l)[:n])
-		if at < n {
-			bad[at] = b
-		}
-		h, err := Read(bad.Entries(), Options{ID: store, Store: w.knows(states[4])})
-		if err != nil {
-			return
-		}
-		c, err := h.Compare(w.index)
-		if err != nil {
-			return
-		}
-		for _, g := range c.Missing {
-			if n := g.Position().Group; n != 4 && n != 6 {
-				t.Fatalf("group %d is missing", n)
-			}
-		}
-	})
 }

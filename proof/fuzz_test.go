@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"oubliette/crypto"
+	"oubliette/internal/corpus"
 )
 
 // A signature cannot be guessed by mutation, so the bytes are tried as a
@@ -13,22 +14,11 @@ import (
 // taken has to be what its fields encode to.
 func FuzzVerify(f *testing.F) {
 	w := newWorld(f)
-	for name := range w.documents() {
-		doc := document(f, name)
-		_, body := bodyOf(f, doc)
-		f.Add(doc)
-		f.Add(body)
-		f.Add(body[:len(body)/2])
-		f.Add(bytes.Replace(body, []byte(`null`), []byte(`{}`), 1))
-		f.Add(append(bytes.Clone(body), '}'))
-	}
-	f.Add([]byte(nil))
-	f.Add([]byte(`{"payloadType":"application/vnd.oubliette.receipt.v2+json"}`))
-	f.Add([]byte(`{"payloadType":"application/vnd.oubliette.receipt.v1+json","payload":"","signatures":[]}`))
-	f.Add([]byte(`{"type":"receipt","version":1,"index":"\ud800"`))
-	f.Add(bytes.Repeat([]byte(`[`), 100))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if d, err := Verify(b, w.root.Public()); err == nil {
+		var d Document
+		var err error
+		corpus.Bound(t, len(b), 32, func() { d, err = Verify(b, w.root.Public()) })
+		if err == nil {
 			var text bytes.Buffer
 			if err := json.Compact(&text, b); err != nil {
 				t.Fatal(err)
@@ -48,4 +38,43 @@ func FuzzVerify(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSeeds holds the corpus in testdata against the documents of today: a seed is a
+// document, or the body of one.
+func TestSeeds(t *testing.T) {
+	w := newWorld(t)
+	corpus.Hold(t, "FuzzVerify", verifySeeds(t, w), func(s corpus.Seed) error {
+		_, err := Verify(s.Bytes(0), w.root.Public())
+		for _, kind := range []crypto.Domain{crypto.DomainReceipt, crypto.DomainCertificate} {
+			for _, key := range []*crypto.Signer{w.root, w.writer} {
+				if _, signed := Verify(resign(t, key, kind, s.Bytes(0)), w.root.Public()); signed == nil {
+					return nil
+				}
+			}
+		}
+		return err
+	})
+}
+
+func verifySeeds(t testing.TB, w *world) []corpus.Seed {
+	out := []corpus.Seed{
+		corpus.Hostile("empty", []byte{}), corpus.Hostile("nested", bytes.Repeat([]byte(`[`), 100)),
+		corpus.Hostile("newer", []byte(`{"payloadType":"application/vnd.oubliette.receipt.v2+json"}`)),
+		corpus.Hostile("unsigned", []byte(`{"payloadType":"application/vnd.oubliette.receipt.v1+json","payload":"","signatures":[]}`)),
+		corpus.Hostile("half-surrogate", []byte(`{"type":"receipt","version":1,"index":"\ud800"`)),
+	}
+	for name := range w.documents() {
+		doc := document(t, name)
+		_, body := bodyOf(t, doc)
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, doc, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, corpus.Valid(name, doc), corpus.Valid(name+"-indented", indented.Bytes()), corpus.Valid(name+"-body", body),
+			corpus.Hostile(name+"-cut", body[:len(body)/2]), corpus.Hostile(name+"-longer", append(bytes.Clone(body), '}')),
+			corpus.Hostile(name+"-spaced", bytes.Replace(body, []byte(":"), []byte(": "), 1)),
+			corpus.Hostile(name+"-changed", bytes.Replace(doc, []byte(`"payload":"e`), []byte(`"payload":"f`), 1)))
+	}
+	return out
 }

@@ -42,6 +42,7 @@ var decoder = sync.OnceValue(func() *zstd.Decoder {
 		zstd.WithDecoderConcurrency(runtime.GOMAXPROCS(0)),
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(1<<27), // above maxRaw of every field
+		zstd.WithDecodeAllCapLimit(true), // what comes behind the announced length is an error, not an allocation
 		zstd.WithDecoderMaxMemory(uint64(maxRaw(Head))))
 	if err != nil {
 		panic("zstd decoder with constant options: " + err.Error())

@@ -6,26 +6,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"oubliette/crypto"
 	"oubliette/internal/codec"
+	"oubliette/internal/corpus"
 )
 
+// FuzzPointer: what is taken lies in a row area, and has one encoding.
 func FuzzPointer(f *testing.F) {
-	f.Add([]byte{})
-	for _, p := range []Pointer{
-		{Offset: DataStart, Len: [3]uint32{0, 0, minSealed}},
-		{Row: 1<<32 - 1, Offset: 1 << 40, Len: [3]uint32{100, 200, 300}, Commit: [3]crypto.Commitment{{1}, {2}, {3}}},
-		{Offset: DataStart, Len: [3]uint32{0, 0, minSealed}, Expires: 1_900_000_000_000},
-		{Offset: DataStart, Len: [3]uint32{0, 0, minSealed}, Expires: MaxExpiry + 1},
-		{Offset: DataStart - 1, Len: [3]uint32{0, 0, minSealed}},
-		{Offset: 1 << 63, Len: [3]uint32{0, 1<<32 - 1, 1<<32 - 1}},
-	} {
-		var e codec.Encoder
-		p.Append(&e)
-		f.Add(e.B)
-	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := codec.NewDecoder(b)
 		p := DecodePointer(d)
@@ -44,10 +31,8 @@ func FuzzPointer(f *testing.F) {
 	})
 }
 
+// FuzzHeaderSlot: a slot that is taken has one encoding.
 func FuzzHeaderSlot(f *testing.F) {
-	f.Add(testSlot(1).encode())
-	f.Add(make([]byte, HeaderSlotSize))
-	f.Add([]byte(headerMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// Without a fitting checksum the fuzzer would not get far.
 		if len(b) == HeaderSlotSize {
@@ -61,15 +46,14 @@ func FuzzHeaderSlot(f *testing.F) {
 	})
 }
 
+// FuzzFooter: a footer that is taken has one encoding, and its parts lie side by
+// side below its end.
 func FuzzFooter(f *testing.F) {
-	foot := footer{rows: 100, entries: 70, dataEnd: DataStart, perBlock: blockEntries, blockOff: DataStart, blocks: make([]crypto.Hash, 2)}
-	foot.filter.Extent = Extent{DataStart + foot.blocksLen(), 40}
-	foot.top.Extent = Extent{foot.filter.End(), 48}
-	f.Add(append(foot.body(), make([]byte, 64)...), foot.top.End())
-	f.Add([]byte(footerMagic+"\x02\x00"), uint64(1<<40))
-	f.Add([]byte{}, uint64(0))
 	f.Fuzz(func(t *testing.T, b []byte, end uint64) {
-		foot, body, _, err := decodeFooter(b, end)
+		var foot *footer
+		var body []byte
+		var err error
+		corpus.Bound(t, len(b), 4, func() { foot, body, _, err = decodeFooter(b, end) })
 		if err != nil {
 			return
 		}
@@ -87,34 +71,22 @@ func FuzzFooter(f *testing.F) {
 	})
 }
 
+// FuzzTail: a footer that is found by the tail ends where the tail begins.
 func FuzzTail(f *testing.F) {
-	f.Add(tail(nil))
-	f.Add(tail(make([]byte, 500)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		fs := vfs.NewMem()
-		writeFile(t, fs, "f", append(append(testSlot(1).encode(), make([]byte, HeaderSlotSize)...), b...))
-		file, err := Open(fs, "f", Identity{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Release()
-		ref, err := FindFooter(file)
+		ref, err := findFooter(t, b)
 		if err == nil && (ref.Off < DataStart || ref.Off+ref.Len+tailSize != uint64(DataStart+len(b))) {
 			t.Fatalf("footer %+v in a file of %d bytes", ref, DataStart+len(b))
 		}
 	})
 }
 
+// FuzzIndexBlock: a block that is taken has one encoding and is in order.
 func FuzzIndexBlock(f *testing.F) {
-	var e codec.Encoder
-	for i := range 3 {
-		appendEntry(&e, &Entry{Token: crypto.Token{byte(i)}, Pointer: Pointer{Row: uint32(i), Offset: DataStart, Len: [3]uint32{0, 0, minSealed}}})
-	}
-	f.Add(e.B, uint32(3), uint64(DataStart+100))
-	f.Add(make([]byte, entrySize+1), uint32(1), uint64(1<<62))
-	f.Add([]byte{}, uint32(0), uint64(0))
 	f.Fuzz(func(t *testing.T, b []byte, rows uint32, end uint64) {
-		entries, err := decodeBlock(b, bounds{rows, end}, nil)
+		var entries []Entry
+		var err error
+		corpus.Bound(t, len(b), 4, func() { entries, err = decodeBlock(b, bounds{rows, end}, nil) })
 		if err != nil {
 			return
 		}
@@ -131,10 +103,8 @@ func FuzzIndexBlock(f *testing.F) {
 	})
 }
 
+// FuzzTop: a fence that is taken has one encoding.
 func FuzzTop(f *testing.F) {
-	f.Add(encodeTop([]fence{{first: crypto.Token{1}}, {first: crypto.Token{1}}, {first: crypto.Token{2}}}), 3)
-	f.Add(encodeTop([]fence{{crypto.Token{1}, 5}, {crypto.Token{2}, 0}}), 2)
-	f.Add([]byte{}, 0)
 	f.Fuzz(func(t *testing.T, b []byte, blocks int) {
 		top, expires, err := decodeTop(b, max(0, blocks)%1000)
 		if err != nil {
@@ -152,21 +122,13 @@ func FuzzTop(f *testing.F) {
 	})
 }
 
+// FuzzFilter: a filter that is taken has one encoding, and asking it reads nothing
+// outside of it.
 func FuzzFilter(f *testing.F) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for _, n := range []int{0, 1, 2, 5, 300} {
-		keys := make([]uint64, n)
-		for i := range keys {
-			keys[i] = rng.Uint64()
-		}
-		fuse, err := buildFilter(keys)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(fuse.encode(), uint64(n))
-	}
 	f.Fuzz(func(t *testing.T, b []byte, key uint64) {
-		fuse, err := decodeFilter(b)
+		var fuse filter
+		var err error
+		corpus.Bound(t, len(b), 4, func() { fuse, err = decodeFilter(b) })
 		if err != nil {
 			return
 		}
@@ -182,15 +144,9 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
+// FuzzRowFrame: a field expands to what its frame announces, within its limit, and a
+// head has one encoding.
 func FuzzRowFrame(f *testing.F) {
-	f.Add(appendFrame(nil, []byte("short"), Contents), uint8(Contents))
-	f.Add(appendFrame(nil, make([]byte, 5000), Contents), uint8(Contents))
-	f.Add(appendFrame(nil, appendVector(nil, []float32{1, 2, 3}), Vector), uint8(Vector))
-	f.Add(appendFrame(nil, appendHead(nil, "id", []byte("{}")), Head), uint8(Head))
-	f.Add(appendFrame(nil, appendHead(nil, "id", nil), Head), uint8(Head))
-	bomb := appendFrame(nil, make([]byte, 1<<20), Contents)
-	f.Add(append(bomb, bomb[frameOverhead:]...), uint8(Contents))
-	f.Add([]byte{codecZstd, 0xff, 0xff, 0xff, 0xff, 0x28, 0xb5, 0x2f, 0xfd}, uint8(Contents))
 	f.Fuzz(func(t *testing.T, b []byte, field uint8) {
 		k := Field(field % NumFields)
 		fr, err := parseFrame(k, b)
@@ -200,7 +156,9 @@ func FuzzRowFrame(f *testing.F) {
 		if fr.rawLen > maxRaw(k) {
 			t.Fatalf("%d bytes were announced and taken", fr.rawLen)
 		}
-		raw, err := fr.expand(nil)
+		// What it announces is within its field's limit, and authenticated before.
+		var raw []byte
+		corpus.Bound(t, fr.rawLen+len(b), 4, func() { raw, err = fr.expand(nil) })
 		if err == nil && len(raw) != fr.rawLen {
 			t.Fatalf("%d bytes announced, %d came", fr.rawLen, len(raw))
 		}

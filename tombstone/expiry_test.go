@@ -182,26 +182,3 @@ func TestAddEachKeepsTheHighestNumberOfAToken(t *testing.T) {
 		}
 	}
 }
-
-func FuzzDecodeExpiry(f *testing.F) {
-	f.Add([]byte{}, uint64(1))
-	f.Add(rawExpiry(1, 0, 1, Tombstone{Seq: 1}), uint64(1))
-	f.Add(rawExpiry(1, 0, 2, Tombstone{crypto.Token{1}, 3}, Tombstone{crypto.Token{2}, 4}), uint64(4))
-	f.Add(rawExpiry(1, 0, 2, Tombstone{crypto.Token{2}, 3}, Tombstone{crypto.Token{1}, 4}), uint64(3))
-	f.Add(rawExpiry(1, 0, 1<<31, Tombstone{crypto.Token{1}, 1}), uint64(9))
-	f.Fuzz(func(t *testing.T, b []byte, seq uint64) {
-		pairs, err := DecodeExpiry(b, seq)
-		if err != nil {
-			return
-		}
-		// What is accepted has one encoding: the bytes that were read.
-		if again := AppendExpiry(nil, pairs); string(again) != string(b) {
-			t.Fatalf("%x decodes, and encodes to %x", b, again)
-		}
-		for _, p := range pairs {
-			if p.Seq == 0 || p.Seq > seq {
-				t.Fatalf("number %d under %d was taken", p.Seq, seq)
-			}
-		}
-	})
-}

@@ -121,24 +121,3 @@ func TestAppendRecordRefusesWhatNoDecoderTakes(t *testing.T) {
 		}()
 	}
 }
-
-func FuzzDecodeRecord(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(rawRecord(1, 0, 1, crypto.Token{}))
-	f.Add(rawRecord(1, 0, 2, crypto.Token{1}, crypto.Token{2}))
-	f.Add(rawRecord(1, 0, 2, crypto.Token{2}, crypto.Token{1}))
-	f.Add(rawRecord(1, 0, 2, crypto.Token{1}, crypto.Token{1}))
-	f.Add(rawRecord(1, 0, 1<<31, crypto.Token{1}))
-	f.Add(rawRecord(2, 0, 1, crypto.Token{1}))
-	f.Add(rawRecord(1, 1, 1, crypto.Token{1}))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		tokens, err := DecodeRecord(b)
-		if err != nil {
-			return
-		}
-		// What is accepted has one encoding: the bytes that were read.
-		if again := AppendRecord(nil, tokens); string(again) != string(b) {
-			t.Fatalf("%x decodes, and encodes to %x", b, again)
-		}
-	})
-}

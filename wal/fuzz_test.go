@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"testing"
 
-	"oubliette/crypto"
 	"oubliette/internal/codec"
+	"oubliette/internal/corpus"
 )
 
 // encodeSealed is what a decoded group was decoded from.
@@ -31,20 +31,10 @@ func encodeSealed(g *sealedGroup) []byte {
 // FuzzDecodeGroup: whatever decodes has one encoding, bounded figures, and the
 // hash that a reader of the page would compute.
 func FuzzDecodeGroup(f *testing.F) {
-	w := &world{
-		t: f, index: crypto.IndexID{1}, epoch: 3, mapKey: crypto.NewSecret(),
-		alice: crypto.NewSigner(crypto.UserID{0xA1}, crypto.NewSecret()),
-		bob:   crypto.NewSigner(crypto.UserID{0xB0}, crypto.NewSecret()),
-	}
-	fg := w.forger()
-	one := bytes.Clone(fg.group(nil, by{w.alice, ""}))
-	three := bytes.Clone(fg.group(nil, by{w.alice, "two"}, by{w.bob, "three"}, by{w.alice, "four"}))
-	none := bytes.Clone(fg.group(func(h *header, _ []Record) { h.Epoch = 0 }, by{w.alice, "one"}))
-	for _, b := range [][]byte{nil, one, three, none, one[:headerSize], three[:len(three)-1], append(bytes.Clone(one), 0), bytes.Repeat([]byte{0xFF}, headerSize+100)} {
-		f.Add(b)
-	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		g, err := decodeGroup(b, inLog)
+		var g *sealedGroup
+		var err error
+		corpus.Bound(t, len(b), 4, func() { g, err = decodeGroup(b, inLog) })
 		if err != nil {
 			return
 		}
@@ -63,6 +53,59 @@ func FuzzDecodeGroup(f *testing.F) {
 		}
 		if sha256.Sum256(hashed) != g.sum {
 			t.Fatal("the hash is not that of header and records")
+		}
+	})
+}
+
+// encodeStubbed is what a decoded group was decoded from.
+func encodeStubbed(g *sealedGroup) []byte {
+	var e codec.Encoder
+	g.header.append(&e)
+	for i := range g.records {
+		r := &g.records[i]
+		e.U8(uint8(r.Kind))
+		e.Raw(r.User[:])
+		e.U64(r.Seq)
+		if r.Kind.deletes() {
+			e.Blob(r.Payload)
+		} else {
+			e.Raw(r.Payload)
+		}
+	}
+	return append(e.B, encodeSealed(&sealedGroup{signatures: g.signatures})[headerSize:]...)
+}
+
+// FuzzDecodeStubbed: whatever decodes has one encoding, deletes something, and
+// leads behind itself.
+func FuzzDecodeStubbed(f *testing.F) {
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var s *Stubbed
+		var err error
+		corpus.Bound(t, len(b), 4, func() { s, err = DecodeStubbed(b) })
+		if err != nil {
+			return
+		}
+		if again := encodeStubbed(s.g); !bytes.Equal(again, b) {
+			t.Fatalf("encodes to\n%x from\n%x", again, b)
+		}
+		at := s.Position()
+		if at.LastDelete != (Mark{at.Group, at.Head}) || at.Seq < s.FirstSeq() || s.LastDelete().Group >= at.Group {
+			t.Fatalf("a group at %+v", at)
+		}
+	})
+}
+
+// FuzzDecodePosition: a position that is taken has one encoding.
+func FuzzDecodePosition(f *testing.F) {
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d := codec.NewDecoder(b)
+		p := DecodePosition(d)
+		if d.Err() != nil {
+			return
+		}
+		var e codec.Encoder
+		if p.Append(&e); !bytes.Equal(e.B, b[:d.Offset()]) {
+			t.Fatalf("encodes to\n%x from\n%x", e.B, b[:d.Offset()])
 		}
 	})
 }

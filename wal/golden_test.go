@@ -17,7 +17,7 @@ func count(b []byte, first byte) []byte {
 	return b
 }
 
-func fixedSecret(t *testing.T, first byte) crypto.Secret {
+func fixedSecret(t testing.TB, first byte) crypto.Secret {
 	t.Helper()
 	s, err := crypto.SecretFromBytes(count(make([]byte, 32), first))
 	if err != nil {

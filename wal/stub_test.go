@@ -12,7 +12,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"oubliette/crypto"
-	"oubliette/internal/codec"
 	"oubliette/internal/fault"
 	"oubliette/internal/latchfs/failfs"
 	"oubliette/internal/meta"
@@ -421,52 +420,4 @@ func TestStoreThatFailsBehindItsLedgerIsAtMostOneGroupBehind(t *testing.T) {
 	if err != nil || end != e.At {
 		t.Errorf("replay behind the ledger's group: %+v, %v", end, err)
 	}
-}
-
-// encodeStubbed is what a decoded group was decoded from.
-func encodeStubbed(g *sealedGroup) []byte {
-	var e codec.Encoder
-	g.header.append(&e)
-	for i := range g.records {
-		r := &g.records[i]
-		e.U8(uint8(r.Kind))
-		e.Raw(r.User[:])
-		e.U64(r.Seq)
-		if r.Kind.deletes() {
-			e.Blob(r.Payload)
-		} else {
-			e.Raw(r.Payload)
-		}
-	}
-	return append(e.B, encodeSealed(&sealedGroup{signatures: g.signatures})[headerSize:]...)
-}
-
-// FuzzDecodeStubbed: whatever decodes has one encoding, deletes something, and
-// leads behind itself.
-func FuzzDecodeStubbed(f *testing.F) {
-	w := &world{
-		t: f, index: crypto.IndexID{1}, epoch: 3, mapKey: crypto.NewSecret(),
-		root:  crypto.NewSigner(crypto.UserID{}, crypto.NewSecret()),
-		alice: crypto.NewSigner(crypto.UserID{0xA1}, crypto.NewSecret()),
-		bob:   crypto.NewSigner(crypto.UserID{0xB0}, crypto.NewSecret()),
-	}
-	fg := w.forger()
-	one := bytes.Clone(fg.group(nil, by{w.alice, ""}))
-	_, mixed, _ := fg.mixed()
-	for _, b := range [][]byte{nil, one, mixed, mixed[:headerSize], mixed[:len(mixed)-1], append(bytes.Clone(mixed), 0)} {
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := DecodeStubbed(b)
-		if err != nil {
-			return
-		}
-		if again := encodeStubbed(s.g); !bytes.Equal(again, b) {
-			t.Fatalf("encodes to\n%x from\n%x", again, b)
-		}
-		at := s.Position()
-		if at.LastDelete != (Mark{at.Group, at.Head}) || at.Seq < s.FirstSeq() || s.LastDelete().Group >= at.Group {
-			t.Fatalf("a group at %+v", at)
-		}
-	})
 }

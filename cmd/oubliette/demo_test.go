@@ -228,18 +228,6 @@ func TestBadIDXFilesAreRefused(t *testing.T) {
 	}
 }
 
-func FuzzParseIDX(f *testing.F) {
-	f.Add([]byte("\x00\x00\x08\x03\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x02abcd"))
-	f.Add([]byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x00\x02\x00\x00\x00\x02abcd"))
-	f.Add([]byte("\x00\x00\x08\x03\x00\x00\x00\x01"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		data, dims, err := parseIDX(bytes.NewReader(b), idxImages, 3)
-		if err == nil && (len(dims) != 3 || len(data) != dims[0]*dims[1]*dims[2] || len(data)+16 != len(b)) {
-			t.Fatalf("%d bytes of %v from %d", len(data), dims, len(b))
-		}
-	})
-}
-
 // The real set, where it is: OUBLIETTE_MNIST names its folder.
 func TestDemoWithMNIST(t *testing.T) {
 	dir := os.Getenv("OUBLIETTE_MNIST")

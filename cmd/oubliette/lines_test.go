@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -49,57 +47,6 @@ func TestAnyIDFitsOnALine(t *testing.T) {
 			t.Errorf("%q stands as %q, read as %q: %v", id, l, got, err)
 		}
 	}
-}
-
-func FuzzParseID(f *testing.F) {
-	for _, s := range []string{"a", `"a"`, `"\xff"`, `"`, "", " a", "\t", "\xff", `"a" b`, "'a'", `""`} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		id, err := parseID(s)
-		if err != nil {
-			return
-		}
-		if again, err := parseID(formatID(id)); err != nil || again != id {
-			t.Fatalf("%q is %q, comes back as %q: %v", s, id, again, err)
-		}
-	})
-}
-
-func FuzzParseItem(f *testing.F) {
-	for l := range strings.Lines(threeItems) {
-		f.Add([]byte(l))
-	}
-	f.Add([]byte(`{"id": "\ufffd\\ufffd", "contents": "` + "\uFFFD" + `"}`))
-	f.Add([]byte(`{"id_base64": "/w==", "vector": [1e-50, -0]}`))
-	f.Add([]byte(`{"id": "a", "metadata": [1, {"b": "\ud800"}]}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		it, err := parseItem(b)
-		if err != nil {
-			return
-		}
-		var out bytes.Buffer
-		if err := writeJSON(&out, lineOf(it)); err != nil {
-			t.Fatalf("%q does not print: %v", b, err)
-		}
-		again, err := parseItem(out.Bytes())
-		if err != nil || again.ID != it.ID || !bytes.Equal(again.Contents, it.Contents) || (again.Contents == nil) != (it.Contents == nil) ||
-			!bytes.Equal(vectorBytes(again.Vector), vectorBytes(it.Vector)) || !sameJSON(t, again.Metadata, it.Metadata) {
-			t.Fatalf("%q comes back as %q: %v", b, out.Bytes(), err)
-		}
-	})
-}
-
-// sameJSON compares without regard to white space.
-func sameJSON(t *testing.T, a, b []byte) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	var x, y bytes.Buffer
-	if err := errors.Join(json.Compact(&x, a), json.Compact(&y, b)); err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Equal(x.Bytes(), y.Bytes())
 }
 
 func TestNumbersReadWell(t *testing.T) {

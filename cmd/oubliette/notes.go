@@ -162,8 +162,8 @@ func strictJSON(line []byte, into any) error {
 	if err := d.Decode(into); err != nil {
 		return err
 	}
-	if d.More() {
-		return errors.New("more than one JSON value")
+	if _, err := d.Token(); !errors.Is(err, io.EOF) { // More says no to a bracket that closes nothing
+		return errors.New("something behind the JSON value")
 	}
 	return nil
 }

@@ -274,35 +274,3 @@ func (f *failing) Write(b []byte) (int, error) {
 	f.left -= len(b)
 	return len(b), nil
 }
-
-// FuzzRead: no stream makes the reader panic, hand over more than there was, or
-// call one whole that the writer would not write so.
-func FuzzRead(f *testing.F) {
-	b, _ := example(f)
-	f.Add(b)
-	for _, p := range frames(b) {
-		f.Add(append(bytes.Clone(b[:headSize]), p...))
-	}
-	f.Add([]byte(magic))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var out bytes.Buffer
-		s := &again{w: NewWriter(&out)}
-		r := bytes.NewReader(b)
-		if err := Read(r, s); err != nil {
-			return
-		}
-		if err := s.w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if read := b[:len(b)-r.Len()]; !bytes.Equal(read, out.Bytes()) {
-			t.Fatalf("read %x, which is written %x", read, out.Bytes())
-		}
-	})
-}
-
-// again writes what it is told.
-type again struct{ w *Writer }
-
-func (a *again) Piece(s Segment, off uint64, b []byte) error { return a.w.Piece(s, off, b) }
-func (a *again) File(s Segment, length uint64) error         { return a.w.File(s, length) }
-func (a *again) Record(key, value []byte) error              { return a.w.Record(key, value) }

@@ -127,37 +127,3 @@ func TestPrefixEnd(t *testing.T) {
 		}
 	}
 }
-
-// FuzzParseKeys: whatever a parser takes is byte for byte what the builder
-// makes of the result, and at most one parser takes it.
-func FuzzParseKeys(f *testing.F) {
-	index, segment := crypto.IndexID(countUp(0xA0)), crypto.SegmentID(countUp(0xB0))
-	for _, k := range [][]byte{
-		nil, CatalogueKey("docs"), EpochKey(index, 1), GroupKey(index, 2), SegmentKey(index, segment),
-		DeadKey(index, segment), ManifestKey(index), SegmentPrefix(index),
-		append(SegmentKey(index, segment), 0),
-	} {
-		f.Add(k)
-	}
-	f.Fuzz(func(t *testing.T, key []byte) {
-		var made [][]byte
-		if n, ok := ParseCatalogueKey(key); ok {
-			made = append(made, CatalogueKey(n))
-		}
-		if i, n, ok := ParseEpochKey(key); ok {
-			made = append(made, EpochKey(i, n))
-		}
-		if i, n, ok := ParseGroupKey(key); ok {
-			made = append(made, GroupKey(i, n))
-		}
-		if i, s, ok := ParseSegmentKey(key); ok {
-			made = append(made, SegmentKey(i, s))
-		}
-		if i, s, ok := ParseDeadKey(key); ok {
-			made = append(made, DeadKey(i, s))
-		}
-		if len(made) > 1 || len(made) == 1 && !bytes.Equal(made[0], key) {
-			t.Fatalf("key %x reads back as %x", key, made)
-		}
-	})
-}

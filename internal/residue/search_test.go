@@ -215,25 +215,6 @@ func TestPiecesCoverEveryByteAndCatchEverySurvivingRun(t *testing.T) {
 	}
 }
 
-func FuzzSearchAgreesWithANaiveSearch(f *testing.F) {
-	f.Add([]byte("aaaaaaaaaaaaaaaaaaaaaa"), []byte("aaaaaaaa"), []byte("aaaaaaaaaa"), 9)
-	f.Add([]byte("a needle in a haystack"), []byte(" needle "), []byte("in a haystack"), 1)
-	f.Add(bytes.Repeat([]byte("abcdefg\x00"), 40), []byte("\x00abcdefg\x00abc"), make([]byte, 30), 64)
-	f.Fuzz(func(t *testing.T, text, a, b []byte, chunk int) {
-		s, err := NewSearcher([][]byte{a, b})
-		if err != nil {
-			return
-		}
-		s.setChunk(max(1, min(chunk, 1<<16)))
-		fs := vfs.NewMem()
-		put(t, fs, "/d/f", text)
-		hits, _ := search(t, s, fs, "/d")
-		if want := naive([][]byte{a, b}, "/d/f", text); !slices.Equal(hits, want) {
-			t.Fatalf("got %v, want %v", hits, want)
-		}
-	})
-}
-
 func BenchmarkSearch(b *testing.B) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	fs := vfs.Default
