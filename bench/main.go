@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"oubliette/bench/peers"
 )
 
 func main() {
@@ -56,7 +58,7 @@ func parse(args []string, stderr io.Writer) (j job, err error) {
 	f.IntVar(&j.Rounds, "rounds", 9, "`N` turns of every store")
 	f.BoolVar(&j.json, "json", false, "print JSON")
 	f.StringVar(&j.profile, "profile", "", "write CPU, block, mutex and allocation profiles into `DIR`")
-	stores := f.String("stores", "", "comma-separated `names`, of "+strings.Join(peerNames(), ", ")+" (default all)")
+	stores := f.String("stores", "", "comma-separated `names`, of "+strings.Join(countable(), ", ")+" (default "+strings.Join(measured, ", ")+")")
 	if err := f.Parse(args); err != nil {
 		return j, err
 	}
@@ -82,8 +84,8 @@ func (j *job) validate(rest []string) error {
 		errs = append(errs, fmt.Errorf("--rounds %d, allowed are 1 to 1000", j.Rounds))
 	}
 	for _, s := range j.Stores {
-		if !slices.Contains(peerNames(), s) {
-			errs = append(errs, fmt.Errorf("--stores: unknown store %q, there are %s", s, strings.Join(peerNames(), ", ")))
+		if !slices.Contains(countable(), s) {
+			errs = append(errs, fmt.Errorf("--stores: unknown store %q, or one whose writes cannot be counted; there are %s", s, strings.Join(countable(), ", ")))
 		}
 	}
 	return errors.Join(errs...)
@@ -152,8 +154,8 @@ func (j *job) workloads(ctx context.Context, out *sheet, progress io.Writer) err
 func (s settings) String() string {
 	stores := s.Stores
 	if len(stores) == 0 {
-		stores = peerNames()
+		stores = measured
 	}
 	return fmt.Sprintf("%s in %s: %s items, %d rounds, every call synced\nlarge items: %v; small items: %v\npebble: memtable %d MiB, cache %d MiB, newest format, no compression, else defaults",
-		strings.Join(stores, ", "), s.Dir, number(float64(s.Items)), s.Rounds, large, small, pebbleMemTable>>20, pebbleCache>>20)
+		strings.Join(stores, ", "), s.Dir, number(float64(s.Items)), s.Rounds, large, small, peers.PebbleMemTable>>20, peers.PebbleCache>>20)
 }
