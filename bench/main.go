@@ -12,10 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"oubliette/bench/crash"
 	"oubliette/bench/peers"
 )
 
 func main() {
+	crash.Child(peers.All()...) // if this is the process that crash kills
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -43,7 +45,7 @@ type job struct {
 	profile  string
 }
 
-const usage = "usage: bench [delete|upsert|erase|all] [flags]"
+const usage = "usage: bench [delete|upsert|erase|all] [flags], or: bench crash [flags]"
 
 func parse(args []string, stderr io.Writer) (j job, err error) {
 	j.workload = "all"
@@ -107,6 +109,9 @@ func isWorkload(name string) bool {
 
 // run does what args say and removes what it has written.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	if len(args) > 0 && args[0] == "crash" {
+		return runCrash(ctx, args[1:], stdout, stderr)
+	}
 	j, err := parse(args, stderr)
 	if err != nil {
 		return err

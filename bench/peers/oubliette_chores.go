@@ -121,7 +121,7 @@ func (o *oubliette) checkRefused(ctx context.Context) error {
 	}
 	for _, u := range o.ring.newestUsers() {
 		if err := o.refused(ctx, engine.WithIndexKey(u.key), engine.WithUserID(u.id)); err != nil {
-			return fmt.Errorf("user %x, who was taken out: %w", u.id, err)
+			return fmt.Errorf("user %v, who was taken out: %w", u.id, err)
 		}
 	}
 	return nil

@@ -110,7 +110,7 @@ func (r *keyRing) addUser(id engine.UserID, secret [32]byte) (engine.Key, error)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.append(fmt.Sprintf("user %x %x\n", id, secret)); err != nil {
+	if err := r.append(fmt.Sprintf("user %x %x\n", id[:], secret)); err != nil {
 		return key, err
 	}
 	r.users = append(r.users, ringUser{id, key})
