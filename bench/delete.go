@@ -5,18 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"oubliette/bench/store"
 )
 
 // feed hands out ids of items that are in a store, each once, and puts the
 // items in again when all are gone.
 type feed struct {
-	store Store
+	store store.Store
 	items []Item
 	ids   []string // of items, in random order
 	next  int
 }
 
-func newFeed(ctx context.Context, s Store, items []Item, ids []string) (*feed, error) {
+func newFeed(ctx context.Context, s store.Store, items []Item, ids []string) (*feed, error) {
 	f := &feed{store: s, items: items, ids: ids}
 	return f, f.fill(ctx)
 }
@@ -26,7 +28,7 @@ func (f *feed) fill(ctx context.Context) error {
 	if err := load(ctx, f.store, f.items); err != nil {
 		return err
 	}
-	return f.store.Settle(ctx)
+	return store.Settle(ctx, f.store)
 }
 
 // take answers n ids, all of them in the store.
@@ -60,8 +62,8 @@ func runDelete(ctx context.Context, s settings, out *sheet) (err error) {
 	d := &deletes{settings: s, es: es, feeds: make(map[string]*feed), sheet: out}
 	items, ids := newMaker(small, 1).items(s.Items, 0), shuffled(s.Items, 2)
 	for _, e := range es {
-		if d.feeds[e.name], err = newFeed(ctx, e.Store, items, ids); err != nil {
-			return fmt.Errorf("%s: load: %w", e.name, err)
+		if d.feeds[e.Name], err = newFeed(ctx, e.Store, items, ids); err != nil {
+			return fmt.Errorf("%s: load: %w", e.Name, err)
 		}
 	}
 	return d.run(ctx)
@@ -92,7 +94,7 @@ func (d *deletes) run(ctx context.Context) error {
 func (d *deletes) calls(ctx context.Context, size, calls int, t *target) error {
 	rate, syncs := series{}, series{}
 	err := d.es.rounds(ctx, d.Rounds, func(_ int, e *entrant) error {
-		ids, err := d.feeds[e.name].take(ctx, size*min(calls, d.Items/size))
+		ids, err := d.feeds[e.Name].take(ctx, size*min(calls, d.Items/size))
 		if err != nil {
 			return err
 		}
@@ -167,7 +169,7 @@ func (d *deletes) together(ctx context.Context) error {
 // slice lets workers delete ops ids each, one by one; it answers deletes a
 // second and syncs a delete.
 func (d *deletes) slice(ctx context.Context, e *entrant, workers, ops int) (rate, syncs float64, err error) {
-	ids, err := d.feeds[e.name].take(ctx, workers*ops)
+	ids, err := d.feeds[e.Name].take(ctx, workers*ops)
 	if err != nil {
 		return 0, 0, err
 	}

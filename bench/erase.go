@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"oubliette/bench/store"
 )
 
 // erases is the workload that deletes a tenth of the items at a time and takes
@@ -51,19 +53,19 @@ func (r *erases) load(ctx context.Context) error {
 	for _, e := range r.es {
 		m := newMaker(large, 4)
 		if err := load(ctx, e, m.items(first, 0)); err != nil {
-			return fmt.Errorf("%s: load: %w", e.name, err)
+			return fmt.Errorf("%s: load: %w", e.Name, err)
 		}
 		n, err := note(ctx, e, m.items(watched, first))
 		if err != nil {
-			return fmt.Errorf("%s: load: %w", e.name, err)
+			return fmt.Errorf("%s: load: %w", e.Name, err)
 		}
-		r.notes[e.name] = n
+		r.notes[e.Name] = n
 		batch := m.items(min(1000, r.Items), 0)
 		for at := first + watched; at < r.Items; at += len(batch) {
 			batch = batch[:min(len(batch), r.Items-at)]
 			m.refill(batch, at)
 			if err := e.Upsert(ctx, batch); err != nil {
-				return fmt.Errorf("%s: load: %w", e.name, err)
+				return fmt.Errorf("%s: load: %w", e.Name, err)
 			}
 		}
 	}
@@ -88,7 +90,7 @@ func note(ctx context.Context, e *entrant, items []Item) (*needles, error) {
 			return nil, err
 		}
 		for _, w := range writes {
-			if strings.HasSuffix(w.path, e.itemFiles) {
+			if strings.HasSuffix(w.path, e.ItemFiles) {
 				n.add(w.bytes)
 			}
 		}
@@ -115,9 +117,9 @@ func (r *erases) run(ctx context.Context) error {
 			return err
 		}
 		if err := e.Compact(ctx); err != nil {
-			return fmt.Errorf("%s: compact: %w", e.name, err)
+			return fmt.Errorf("%s: compact: %w", e.Name, err)
 		}
-		if err := e.Settle(ctx); err != nil {
+		if err := store.Settle(ctx, e.Store); err != nil {
 			return err
 		}
 		blocks, err := diskBlocks(e.dir)
@@ -154,7 +156,7 @@ func (r *erases) round(ctx context.Context, e *entrant, ids []string) error {
 
 // look counts the noted pieces that are in a store's files, and its blocks.
 func (r *erases) look(e *entrant, found, blocks series) error {
-	n, err := r.notes[e.name].search(e.dir)
+	n, err := r.notes[e.Name].search(e.dir)
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"oubliette/bench/crash"
+	"oubliette/bench/peers"
 )
 
 func main() {
+	crash.Child(peers.All()...) // if this is the process that crash kills
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -41,7 +45,7 @@ type job struct {
 	profile  string
 }
 
-const usage = "usage: bench [delete|upsert|erase|all] [flags]"
+const usage = "usage: bench [delete|upsert|erase|all] [flags], or: bench crash [flags]"
 
 func parse(args []string, stderr io.Writer) (j job, err error) {
 	j.workload = "all"
@@ -56,7 +60,7 @@ func parse(args []string, stderr io.Writer) (j job, err error) {
 	f.IntVar(&j.Rounds, "rounds", 9, "`N` turns of every store")
 	f.BoolVar(&j.json, "json", false, "print JSON")
 	f.StringVar(&j.profile, "profile", "", "write CPU, block, mutex and allocation profiles into `DIR`")
-	stores := f.String("stores", "", "comma-separated `names`, of "+strings.Join(peerNames(), ", ")+" (default all)")
+	stores := f.String("stores", "", "comma-separated `names`, of "+strings.Join(countable(), ", ")+" (default "+strings.Join(measured, ", ")+")")
 	if err := f.Parse(args); err != nil {
 		return j, err
 	}
@@ -82,8 +86,8 @@ func (j *job) validate(rest []string) error {
 		errs = append(errs, fmt.Errorf("--rounds %d, allowed are 1 to 1000", j.Rounds))
 	}
 	for _, s := range j.Stores {
-		if !slices.Contains(peerNames(), s) {
-			errs = append(errs, fmt.Errorf("--stores: unknown store %q, there are %s", s, strings.Join(peerNames(), ", ")))
+		if !slices.Contains(countable(), s) {
+			errs = append(errs, fmt.Errorf("--stores: unknown store %q, or one whose writes cannot be counted; there are %s", s, strings.Join(countable(), ", ")))
 		}
 	}
 	return errors.Join(errs...)
@@ -105,6 +109,9 @@ func isWorkload(name string) bool {
 
 // run does what args say and removes what it has written.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	if len(args) > 0 && args[0] == "crash" {
+		return runCrash(ctx, args[1:], stdout, stderr)
+	}
 	j, err := parse(args, stderr)
 	if err != nil {
 		return err
@@ -152,8 +159,8 @@ func (j *job) workloads(ctx context.Context, out *sheet, progress io.Writer) err
 func (s settings) String() string {
 	stores := s.Stores
 	if len(stores) == 0 {
-		stores = peerNames()
+		stores = measured
 	}
 	return fmt.Sprintf("%s in %s: %s items, %d rounds, every call synced\nlarge items: %v; small items: %v\npebble: memtable %d MiB, cache %d MiB, newest format, no compression, else defaults",
-		strings.Join(stores, ", "), s.Dir, number(float64(s.Items)), s.Rounds, large, small, pebbleMemTable>>20, pebbleCache>>20)
+		strings.Join(stores, ", "), s.Dir, number(float64(s.Items)), s.Rounds, large, small, peers.PebbleMemTable>>20, peers.PebbleCache>>20)
 }

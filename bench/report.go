@@ -84,19 +84,19 @@ type table struct {
 // add puts a case into the sheet, a row a store.
 func (s *sheet) add(es entrants, t table) {
 	for _, e := range es {
-		v := t.values[e.name]
+		v := t.values[e.Name]
 		if len(v) == 0 {
 			continue
 		}
-		f := figure{Workload: t.workload, Case: t.name, Store: e.name, Unit: t.unit, summary: summarise(v)}
+		f := figure{Workload: t.workload, Case: t.name, Store: e.Name, Unit: t.unit, summary: summarise(v)}
 		against, name := t.values[theirs], theirs
 		if t.base != nil {
-			against, name = t.base[e.name], t.baseName
+			against, name = t.base[e.Name], t.baseName
 		}
-		if r, ok := compare(v, against); ok && (t.base != nil || e.name != theirs) {
+		if r, ok := compare(v, against); ok && (t.base != nil || e.Name != theirs) {
 			f.Against, f.Ratio = name, &r
 		}
-		if t.target != nil && e.name == ours {
+		if t.target != nil && e.Name == ours {
 			t.target.judge(&f)
 		}
 		s.Figures = append(s.Figures, f)

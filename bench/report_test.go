@@ -5,11 +5,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"oubliette/bench/store"
 )
 
 // twoStores are entrants with nothing but names.
 func twoStores() entrants {
-	return entrants{{peer: peer{name: ours}}, {peer: peer{name: theirs}}}
+	return entrants{{Kind: store.Kind{Name: ours}}, {Kind: store.Kind{Name: theirs}}}
 }
 
 func TestSheetHoldsOursAgainstTheirs(t *testing.T) {

@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"oubliette/bench/store"
 )
 
 // settings are what a run is told.
@@ -19,7 +20,7 @@ type settings struct {
 // series are measurements, store by store, one a round.
 type series map[string][]float64
 
-func (s series) add(e *entrant, v float64) { s[e.name] = append(s[e.name], v) }
+func (s series) add(e *entrant, v float64) { s[e.Name] = append(s[e.Name], v) }
 
 // rounds lets the stores take turns.
 func (es entrants) rounds(ctx context.Context, n int, turn func(round int, e *entrant) error) error {
@@ -29,7 +30,7 @@ func (es entrants) rounds(ctx context.Context, n int, turn func(round int, e *en
 				return err
 			}
 			if err := turn(round, e); err != nil {
-				return fmt.Errorf("%s, round %d: %w", e.name, round+1, err)
+				return fmt.Errorf("%s, round %d: %w", e.Name, round+1, err)
 			}
 		}
 	}
@@ -61,32 +62,13 @@ func spread(n int, do func(g int) error) error {
 }
 
 // load puts items into a store, a thousand a call.
-func load(ctx context.Context, s Store, items []Item) error {
+func load(ctx context.Context, s store.Store, items []Item) error {
 	for len(items) > 0 {
 		n := min(1000, len(items))
 		if err := s.Upsert(ctx, items[:n]); err != nil {
 			return err
 		}
 		items = items[n:]
-	}
-	return nil
-}
-
-// pollWithin is how long a store's background work may take.
-const pollWithin = 2 * time.Minute
-
-// poll looks every millisecond whether something is done.
-func poll(ctx context.Context, done func() bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, pollWithin, errors.New("background work does not end"))
-	defer cancel()
-	t := time.NewTicker(time.Millisecond)
-	defer t.Stop()
-	for !done() {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-t.C:
-		}
 	}
 	return nil
 }

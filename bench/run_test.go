@@ -45,7 +45,7 @@ func (s *sheet) find(t *testing.T, store, name, unit string) figure {
 
 func TestDeleteWorkload(t *testing.T) {
 	s := runJSON(t, "delete")
-	for _, store := range peerNames() {
+	for _, store := range measured {
 		for _, name := range []string{"3 ids", "30 ids", "300 ids", "single, 1 goroutine, fresh", "single, 1 goroutine, after", "single, 64 "} {
 			if f := s.find(t, store, name, ""); f.Median <= 0 || f.Min > f.Median || f.Median > f.Max {
 				t.Errorf("%s, %s: %+v", store, name, f.summary)
@@ -65,7 +65,7 @@ func TestDeleteWorkload(t *testing.T) {
 
 func TestUpsertWorkload(t *testing.T) {
 	s := runJSON(t, "upsert")
-	for _, store := range peerNames() {
+	for _, store := range measured {
 		for _, writers := range []string{"3 items of 4048 bytes a call, 1 writer", "3 items of 4048 bytes a call, 8 writers"} {
 			if f := s.find(t, store, writers, "items/s"); f.Median <= 0 {
 				t.Errorf("%s: %+v", store, f.summary)
@@ -79,7 +79,7 @@ func TestUpsertWorkload(t *testing.T) {
 
 func TestEraseWorkload(t *testing.T) {
 	s := runJSON(t, "erase")
-	for _, store := range peerNames() {
+	for _, store := range measured {
 		if f := s.find(t, store, "residue before", ""); f.Median < 30*60 {
 			t.Errorf("%s: %v pieces of 30 items found before the delete: the search would find nothing", store, f.Median)
 		}
@@ -125,6 +125,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		"all --items 2000000":   "--items 2000000",
 		"erase --rounds 0":      "--rounds 0",
 		"--stores leveldb":      "unknown store",
+		"--stores sqlite":       "cannot be counted",
 		"--dir /no/such/folder": "/no/such/folder",
 	} {
 		err := run(context.Background(), strings.Fields(args), io.Discard, io.Discard)

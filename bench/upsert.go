@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"oubliette/bench/store"
 )
 
 // runUpsert measures upserts of large items by one writer and by eight, each
@@ -56,10 +58,10 @@ func (u *upserts) slice(ctx context.Context, e *entrant) error {
 		return err
 	}
 	u.syncs.add(e, float64(e.fs.since(began).syncs)/float64(u.writers))
-	behind, err := clock(func() error { return e.Settle(ctx) })
+	behind, err := clock(func() error { return store.Settle(ctx, e.Store) })
 	n := float64(len(u.items))
 	u.rate.add(e, n/seconds)
-	u.took[e.name] += seconds + behind
+	u.took[e.Name] += seconds + behind
 	u.amp.add(e, float64(e.fs.since(began).written)/(n*float64(large.bytes())))
 	return err
 }
@@ -79,8 +81,8 @@ func (u *upserts) report(out *sheet) {
 func (u *upserts) whole() series {
 	out := series{}
 	for _, e := range u.es {
-		if n := len(u.rate[e.name]) * len(u.items); n > 0 {
-			out.add(e, float64(n)/u.took[e.name])
+		if n := len(u.rate[e.Name]) * len(u.items); n > 0 {
+			out.add(e, float64(n)/u.took[e.Name])
 		}
 	}
 	return out

@@ -1,10 +1,30 @@
-package main
+package peers
 
 import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strings"
+
+	"oubliette/bench/store"
 )
+
+// Item is what every store holds.
+type Item = store.Item
+
+// layout says how an item is laid out over keys.
+type layout interface {
+	// parts are an item's keys and values in the clear.
+	parts(it *Item) []part
+	// keys are the keys of an id, in the order of parts.
+	keys(id string) [][]byte
+	// of is the id that a key is one of, and its place among keys.
+	of(key []byte) (id string, place int)
+	// item puts an item together from its values, in the order of keys.
+	item(values [][]byte) (Item, error)
+}
+
+type part struct{ key, value []byte }
 
 var errLayout = errors.New("value ends inside a field")
 
@@ -13,6 +33,8 @@ var errLayout = errors.New("value ends inside a field")
 type oneKey struct{}
 
 func (oneKey) keys(id string) [][]byte { return [][]byte{[]byte(id)} }
+
+func (oneKey) of(key []byte) (string, int) { return string(key), 0 }
 
 func (oneKey) parts(it *Item) []part {
 	b := make([]byte, 0, 16+len(it.ID)+4*len(it.Vector)+len(it.Contents)+len(it.Metadata))
@@ -38,8 +60,19 @@ func (oneKey) item(values [][]byte) (it Item, err error) {
 // threeKeys is three keys an item: vector, contents, head (id and metadata).
 type threeKeys struct{}
 
+// threeTails are how the keys end, in order.
+const threeTails = "vch"
+
 func (threeKeys) keys(id string) [][]byte {
 	return [][]byte{[]byte(id + "\x00v"), []byte(id + "\x00c"), []byte(id + "\x00h")}
+}
+
+func (threeKeys) of(key []byte) (string, int) {
+	if len(key) < 2 {
+		return string(key), -1
+	}
+	n := len(key) - 2
+	return string(key[:n]), strings.IndexByte(threeTails, key[n+1])
 }
 
 func (l threeKeys) parts(it *Item) []part {

@@ -1,0 +1,165 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"oubliette/bench/store"
+)
+
+func init() {
+	register(store.Kind{
+		Name: "badger", ItemFiles: ".mem",
+		Open: func(_ context.Context, s store.Setup) (store.Store, error) { return openBadger(s) },
+		Promises: store.Promises{
+			Atomic: true, // up to a transaction's limit
+			Text:   "nothing about when bytes of a deleted key are gone; compactions and the value log's collection drop what is old enough",
+		},
+	})
+}
+
+// badgerStore is Badger with sealed values, synced, one key an item.
+type badgerStore struct {
+	db   *badger.DB
+	seal *sealer
+	tidy sync.Mutex // one collection of the value log at a time
+}
+
+func openBadger(s store.Setup) (*badgerStore, error) {
+	o := badger.DefaultOptions(s.Dir).
+		WithSyncWrites(true).
+		WithLogger(nil).
+		WithMetricsEnabled(false).
+		WithCompression(options.None). // sealed values do not compress
+		WithDetectConflicts(false)     // nothing is written by what was read
+	if s.Busy {
+		o = o.WithMemTableSize(4 << 20).WithValueLogFileSize(4 << 20).WithValueThreshold(1 << 10).
+			WithBaseTableSize(256 << 10).WithBaseLevelSize(1 << 20).WithNumLevelZeroTables(2).WithBlockCacheSize(16 << 20)
+	}
+	db, err := badger.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	return &badgerStore{db: db, seal: newSealer(s.Key)}, nil
+}
+
+func (b *badgerStore) Upsert(_ context.Context, items []Item) error {
+	parts := b.seal.sealAll(oneKey{}, items)
+	return b.update(len(parts), func(tx *badger.Txn, i int) error { return tx.Set(parts[i].key, parts[i].value) })
+}
+
+func (b *badgerStore) Delete(_ context.Context, ids []string) error {
+	return b.update(len(ids), func(tx *badger.Txn, i int) error { return tx.Delete([]byte(ids[i])) })
+}
+
+// update does n steps in one transaction; in as many as it takes where Badger
+// calls one too big.
+func (b *badgerStore) update(n int, step func(tx *badger.Txn, i int) error) error {
+	tx := b.db.NewTransaction(true)
+	defer func() { tx.Discard() }()
+	for i := range n {
+		err := step(tx, i)
+		if errors.Is(err, badger.ErrTxnTooBig) {
+			if err := tx.Commit(); err != nil {
+				return err
+			}
+			tx = b.db.NewTransaction(true)
+			err = step(tx, i)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+func (b *badgerStore) Get(_ context.Context, ids []string) (out []Item, err error) {
+	err = b.each(ids, func(key, sealed []byte) error {
+		it, err := b.seal.openOne(key, sealed)
+		out = append(out, it)
+		return err
+	})
+	return out, err
+}
+
+// SealedBytes answers the values as they are kept.
+func (b *badgerStore) SealedBytes(_ context.Context, ids []string) (out [][]byte, err error) {
+	err = b.each(ids, func(_, sealed []byte) error {
+		out = append(out, sealed)
+		return nil
+	})
+	return out, err
+}
+
+// each hands over copies of the values that are there.
+func (b *badgerStore) each(ids []string, do func(key, sealed []byte) error) error {
+	return b.db.View(func(tx *badger.Txn) error {
+		for _, id := range ids {
+			key := []byte(id)
+			entry, err := tx.Get(key)
+			if errors.Is(err, badger.ErrKeyNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			sealed, err := entry.ValueCopy(nil)
+			if err == nil {
+				err = do(key, sealed)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (b *badgerStore) Items(context.Context) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		tx := b.db.NewTransaction(false)
+		defer tx.Discard()
+		it := tx.NewIterator(badger.DefaultIteratorOptions)
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			var item Item
+			sealed, err := it.Item().ValueCopy(nil)
+			if err == nil {
+				item, err = b.seal.openOne(it.Item().KeyCopy(nil), sealed)
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// Erase does what Badger can while it is open: it compacts all levels into one
+// and collects the value log. A memtable with its log stays until it is full or
+// the store is closed. Badger cannot say what that has erased.
+func (b *badgerStore) Erase(ctx context.Context) (uint64, error) { return 0, b.Compact(ctx) }
+
+func (b *badgerStore) Compact(ctx context.Context) error {
+	b.tidy.Lock()
+	defer b.tidy.Unlock()
+	if err := b.db.Flatten(1); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		err := b.db.RunValueLogGC(0.1) // of a file that is dead
+		if errors.Is(err, badger.ErrNoRewrite) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (b *badgerStore) Close() error { return b.db.Close() }
