@@ -71,7 +71,7 @@ type state struct {
 		keys      *keyring             // of the last caller who may write: maintenance's
 		reader    crypto.ReaderKey     // of the first caller who may read, for it as well
 		dim       dimension
-		watching  bool               // a timer runs for what becomes overdue
+		watcher   *time.Timer        // runs for what becomes overdue; nil: nothing does
 		waiting   chan struct{}      // closed and replaced when memory has been freed
 		doomed    []crypto.SegmentID // files that could not be destroyed yet
 
@@ -261,6 +261,9 @@ func (s *state) close() error {
 func (s *state) drop() {
 	s.mu.Lock()
 	v := s.swapLocked(newView(nil, nil, nil))
+	if s.mu.watcher != nil {
+		s.mu.watcher.Stop() // else it keeps all this in memory until it is due
+	}
 	s.mu.Unlock()
 	for _, o := range v.open {
 		if o.mem.writer != nil {
