@@ -36,7 +36,7 @@ func (l *loader) missing(tail wal.Position) (wal.Position, error) {
 	for _, g := range cmp.Missing {
 		records, err := g.Open(l.mapKeyOf)
 		if err != nil {
-			return tail, &fault.CorruptionError{Path: "ledger", Err: err}
+			return tail, &fault.CorruptionError{Path: l.db.kept.name(), Err: err}
 		}
 		for i := range records {
 			if err := l.delete(&records[i]); err != nil {

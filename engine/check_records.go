@@ -88,23 +88,10 @@ func (k *checker) records() {
 
 // files looks for what nothing knows in the index's folder.
 func (k *checker) files() {
-	// Listed first: a file's record comes before it and goes after it.
-	dir := k.db.segmentDir(k.cat.id)
-	names, err := k.db.opts.FS.List(dir)
+	strays, err := k.db.strays(k.cat.id)
 	k.found(err)
-	known := make(map[string]bool)
-	prefix := meta.SegmentPrefix(k.cat.id)
-	k.found(k.db.meta.Scan(prefix, meta.PrefixEnd(prefix), func(key, _ []byte) error {
-		if _, id, ok := meta.ParseSegmentKey(key); ok {
-			known[id.String()+segmentSuffix] = true
-		}
-		return nil
-	}))
-	for _, name := range names {
-		_, gone := k.db.opts.FS.Stat(k.db.opts.FS.PathJoin(dir, name))
-		if !known[name] && gone == nil {
-			k.found(fault.Corrupt(k.db.opts.FS.PathJoin(dir, name), 0, "nothing knows this file: %w", fault.ErrForeign))
-		}
+	for _, path := range strays {
+		k.found(fault.Corrupt(path, 0, "nothing knows this file: %w", fault.ErrForeign))
 	}
 }
 

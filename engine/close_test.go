@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -175,4 +176,26 @@ func TestCloseAmidCalls(t *testing.T) {
 		}
 		wantItems(t, s.load("a"), want, absent...)
 	}
+}
+
+// A store that is closed is let go at once, although a delete has been watched that
+// would be late in an hour.
+func TestAClosedStoreIsNotKeptInMemory(t *testing.T) {
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(context.Background(), makeItems("k", 3)))
+	got(ix.Delete(context.Background(), []string{"k1"}))(t)
+	s.close()
+	gone := make(chan struct{})
+	runtime.AddCleanup(s.DB, func(done chan struct{}) { close(done) }, gone)
+	s.DB = nil
+	eventually(t, 10*time.Second, "the closed store is collected", func() bool {
+		runtime.GC()
+		select {
+		case <-gone:
+			return true
+		default:
+			return false
+		}
+	})
 }

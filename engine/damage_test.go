@@ -3,79 +3,49 @@ package engine_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"oubliette/engine"
 )
 
-// scene is a closed store with a sealed segment in which rows have died, an
-// open one as a crash leaves it, and a log with rows and tombstones that are
-// not applied.
-type scene struct {
-	files map[string][]byte
-	key   engine.Key
-	want  map[string]engine.Item
-	gone  []string
-	index string // its id
+// trial opens a scene with these files, in one manner, and fails for what is wrong.
+func (sc *damageScene) trial(t testing.TB, changed map[string][]byte, d damage, m damageManner) *damageTrial {
+	t.Helper()
+	return sc.trialOn(t, sc.disk(t, changed), d, m)
 }
 
-func newScene(t testing.TB) *scene {
+func (sc *damageScene) trialOn(t testing.TB, disk *vfs.MemFS, d damage, m damageManner) (tr *damageTrial) {
 	t.Helper()
-	ctx := context.Background()
-	s := newStore(t)
-	ix := s.create("a")
-	items := makeItems("k", 30)
-	must(t, ix.Upsert(ctx, items[:20]))
-	got(ix.Delete(ctx, []string{"k1", "k2"}))(t)
-	must(t, ix.Roll(ctx))
-	must(t, ix.SealNow(ctx))
-	got(ix.Delete(ctx, []string{"k3"}))(t)
-	got(ix.Purge(ctx))(t)
-	must(t, ix.Upsert(ctx, items[20:]))
-	must(t, ix.Upsert(ctx, []engine.Item{makeItem("k4", 2)}))
-	got(ix.Delete(ctx, []string{"k5", "k25"}))(t)
-	want := byID(items...)
-	for _, id := range []string{"k1", "k2", "k3", "k5", "k25"} {
-		delete(want, id)
+	what := fmt.Sprintf("%s, %v, %v", sc.name, d, m)
+	crashTimed(t, damageLimit, what, func() { tr = sc.run(disk, d, m) })
+	for _, fault := range tr.faults {
+		t.Errorf("%s: %s", what, fault)
 	}
-	want["k4"] = makeItem("k4", 2)
-	image := s.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
-	return &scene{
-		files: readAll(t, image), key: s.keys["a"], want: want,
-		gone: []string{"k1", "k2", "k3", "k5", "k25"}, index: ix.ID().String(),
-	}
+	return tr
 }
 
-// fs is the scene on a file system of its own, some files being others.
-func (sc *scene) fs(t testing.TB, changed map[string][]byte) vfs.FS {
-	t.Helper()
-	mem := vfs.NewMem()
-	must(t, mem.MkdirAll(storeDir+"/segments", 0o700))
-	for path, b := range sc.files {
-		if c, ok := changed[path]; ok {
-			b = c
+// manners are those in which a scene can be opened.
+func (sc *damageScene) manners() (out []damageManner) {
+	for m := range damageManners {
+		if m != damageReadUnledgered || sc.ledger {
+			out = append(out, m)
 		}
-		if b == nil {
-			continue // removed
-		}
-		must(t, mem.MkdirAll(mem.PathDir(path), 0o700))
-		writeFile(t, mem, path, b)
 	}
-	return mem
+	return out
 }
 
-// path is the one file that ends as told.
-func (sc *scene) path(t testing.TB, sealed bool) string {
+// segment is the file of a segment that has an index, or of an open one.
+func (sc *damageScene) segment(t testing.TB, sealed bool) string {
 	t.Helper()
-	for path, b := range sc.files {
-		if strings.HasSuffix(path, ".seg") && bytes.Contains(b, []byte("OUBLFTR\x00")) == sealed {
+	for _, path := range sc.paths() {
+		if damageKind(path) == "segment" && bytes.Contains(sc.files[path], []byte("OUBLFTR\x00")) == sealed {
 			return path
 		}
 	}
@@ -83,176 +53,76 @@ func (sc *scene) path(t testing.TB, sealed bool) string {
 	return ""
 }
 
-// outcome is what a damaged store did: the errors of all its calls. A wrong
-// answer fails the test at once, and so does an error that does not say what
-// is corrupt and where.
-func (sc *scene) outcome(t testing.TB, mem vfs.FS, what string, changes ...func(*engine.Options)) (errs []error) {
-	t.Helper()
-	opts := engine.Options{FS: mem}
-	for _, change := range changes {
-		change(&opts)
-	}
-	note := func(call string, err error) bool {
-		if err == nil {
-			return false
-		}
-		var c *engine.CorruptionError
-		if !errors.As(err, &c) || c.Path == "" || c.Err == nil || !errors.Is(err, engine.ErrCorrupt) {
-			t.Errorf("%s: %s answers %v, which is no CorruptionError with a path", what, call, err)
-		}
-		errs = append(errs, err)
-		return true
-	}
-	db, err := engine.Open(storeDir, &opts)
-	if note("Open", err) {
-		return errs
-	}
-	defer func() { note("Close", untilAKey(db.Close())) }()
-	ix, err := db.LoadIndex(context.Background(), "a", engine.WithIndexKey(sc.key))
-	if note("LoadIndex", err) {
-		return errs
-	}
-	sc.read(t, ix, what, note)
-	if !opts.ReadOnly {
-		_, err := ix.Purge(context.Background())
-		note("Purge", err)
-		note("Compact", ix.Compact(context.Background()))
-		sc.read(t, ix, what, note)
-	}
-	return errs
-}
-
-// read holds every read's answer against what the scene holds.
-func (sc *scene) read(t testing.TB, ix *engine.Index, what string, note func(string, error) bool) {
-	t.Helper()
-	ctx := context.Background()
-	n, err := ix.Count(ctx)
-	if !note("Count", err) && n != len(sc.want) {
-		t.Errorf("%s: Count answers %d, not %d", what, n, len(sc.want))
-	}
-	have, failed := make(map[string]engine.Item), false
-	for it, err := range ix.Items(ctx, engine.AllFields) {
-		if failed = note("Items", err); !failed {
-			have[it.ID] = it
-		}
-	}
-	if !failed && len(have) != len(sc.want) {
-		t.Errorf("%s: Items yields %d, not %d", what, len(have), len(sc.want))
-	}
-	for id, it := range have {
-		if want, ok := sc.want[id]; !ok || !equal(it, want) {
-			t.Errorf("%s: Items yields %q as %v", what, id, it)
-		}
-	}
-	for _, id := range append(slices.Sorted(maps.Keys(sc.want)), sc.gone...) {
-		items, err := ix.Get(ctx, []string{id}, engine.AllFields)
-		if note("Get", err) {
-			continue
-		}
-		want, lives := sc.want[id]
-		if lives != (len(items) == 1) || lives && !equal(items[0], want) {
-			t.Errorf("%s: Get of %q answers %v", what, id, items)
-		}
-	}
-}
-
-func TestTheSceneItselfIsWhole(t *testing.T) {
-	sc := newScene(t)
-	for _, changes := range [][]func(*engine.Options){{readOnly}, nil} {
-		if errs := sc.outcome(t, sc.fs(t, nil), "undamaged", changes...); len(errs) > 0 {
-			t.Errorf("undamaged: %v", errs)
-		}
-	}
-	sc.path(t, true)
-	sc.path(t, false)
-}
-
-// Whichever byte of a segment changes: a CorruptionError with the file, or an
-// answer as if nothing had happened.
-func TestFlippedBytesNeverChangeAnAnswer(t *testing.T) {
-	sc := newScene(t)
-	for _, sealed := range []bool{true, false} {
-		path := sc.path(t, sealed)
-		told := 0
-		for at := 0; at < len(sc.files[path]); at += stride(at, sealed) {
-			b := bytes.Clone(sc.files[path])
-			b[at] ^= 1 << (at % 8)
-			what := fmt.Sprintf("sealed=%v, byte %d of %d", sealed, at, len(b))
-			errs := sc.outcome(t, sc.fs(t, map[string][]byte{path: b}), what, readOnly)
-			for _, err := range errs {
-				told++
-				if !strings.Contains(err.Error(), path) {
-					t.Errorf("%s: %v does not name %s", what, err, path)
+// Undamaged, every scene is read whole in every manner, and nothing is told.
+func TestTheScenesThemselvesAreWhole(t *testing.T) {
+	for _, ledger := range []bool{false, true} {
+		for _, sc := range newDamageScenes(t, ledger) {
+			for _, m := range sc.manners() {
+				tr := sc.trial(t, nil, damage{op: damageCut, path: storeDir + "/FORMAT", at: len(sc.files[storeDir+"/FORMAT"])}, m)
+				if len(tr.told) > 0 || tr.lost() {
+					t.Errorf("%s, %v: lost: %v, told: %v", sc.name, m, tr.lost(), tr.told)
 				}
 			}
-		}
-		if told < 20 {
-			t.Errorf("sealed=%v: %d errors in all", sealed, told)
-		}
-	}
-}
-
-// stride is denser where every byte is something else.
-func stride(at int, sealed bool) int {
-	switch {
-	case at < 64: // magic, version, ids, epoch
-		return 3
-	case at < 8192:
-		return 509
-	case sealed && at > 16384:
-		return 41
-	}
-	return 67
-}
-
-// The same with a store that is open for writing, where maintenance meets the
-// damage as well.
-func TestFlippedBytesNeverChangeAnAnswerOfAWriter(t *testing.T) {
-	sc := newScene(t)
-	for _, sealed := range []bool{true, false} {
-		path := sc.path(t, sealed)
-		for at := 5; at < len(sc.files[path]); at += 397 {
-			b := bytes.Clone(sc.files[path])
-			b[at] ^= 0x10
-			sc.outcome(t, sc.fs(t, map[string][]byte{path: b}), fmt.Sprintf("sealed=%v, byte %d", sealed, at))
-		}
-	}
-}
-
-func TestTruncatedSegmentsNeverChangeAnAnswer(t *testing.T) {
-	sc := newScene(t)
-	for _, sealed := range []bool{true, false} {
-		path := sc.path(t, sealed)
-		whole := sc.files[path]
-		for _, n := range []int{0, 1, 100, 4096, 8191, 8192, 8193, 9000, len(whole) - 1000, len(whole) - 1} {
-			for _, changes := range [][]func(*engine.Options){{readOnly}, nil} {
-				what := fmt.Sprintf("sealed=%v, cut at %d of %d", sealed, n, len(whole))
-				errs := sc.outcome(t, sc.fs(t, map[string][]byte{path: whole[:n]}), what, changes...)
-				if len(errs) == 0 && n < len(whole)-1 { // nobody needs the last byte: the manifest says where the footer is
-					t.Errorf("%s: no error at all", what)
+			for _, sealed := range []bool{true, false} {
+				if sealed || !strings.HasPrefix(sc.name, "closed") {
+					sc.segment(t, sealed)
 				}
 			}
 		}
 	}
 }
 
-func TestMissingSegmentIsTold(t *testing.T) {
-	sc := newScene(t)
-	for _, sealed := range []bool{true, false} {
-		path := sc.path(t, sealed)
-		errs := sc.outcome(t, sc.fs(t, map[string][]byte{path: nil}), "missing", readOnly)
-		if len(errs) == 0 {
-			t.Fatal("no error")
+// The trials see what they are for: an item that is missing, one that came back, one
+// that is another, a lost call where none may be, bytes that were not erased, an error
+// that names another file, and an error that is none of damage.
+func TestDamageTrialsSeeWhatIsWrong(t *testing.T) {
+	whole := newDamageScenes(t, false)[0]
+	none := damage{op: damageCut, path: storeDir + "/FORMAT", at: len(whole.files[storeDir+"/FORMAT"])}
+	now := whole.now()
+	claims := func(m *crashModel) *damageScene {
+		sc := *whole
+		sc.history = []*crashModel{m}
+		return &sc
+	}
+	change := func(f func(items map[string]int)) *damageScene { return claims(now.with("a", f)) }
+	for name, c := range map[string]struct {
+		sc     *damageScene
+		manner damageManner
+	}{
+		"an item is missing":   {change(func(items map[string]int) { items["k99"] = 1 }), damageRead},
+		"an item came back":    {change(func(items map[string]int) { delete(items, "k00") }), damageReadAsUser},
+		"an older version":     {change(func(items map[string]int) { items["k00"] = 77 }), damageRead},
+		"an index is missing":  {claims(now.with("d", func(map[string]int) {})), damageOpen},
+		"an index came back":   {claims(now.without("c")), damageWrite},
+		"bytes are not erased": {change(func(items map[string]int) { delete(items, "k10") }), damageWriteAsUser},
+	} {
+		if tr := c.sc.run(c.sc.disk(t, nil), none, c.manner); len(tr.faults) == 0 {
+			t.Errorf("%s: not seen", name)
 		}
-		wantError(t, errs[0], engine.ErrDamaged, path, "missing")
+	}
+	seg, other := whole.segment(t, true), whole.segment(t, false)
+	b := bytes.Clone(whole.files[seg])
+	b[100] ^= 1
+	if tr := whole.run(whole.disk(t, map[string][]byte{seg: b}), damage{op: damageFlip, path: other, at: 100}, damageRead); len(tr.faults) == 0 || len(tr.told) == 0 {
+		t.Errorf("another file is named, and nobody sees it: %v", tr.told)
+	}
+	tr := whole.run(whole.disk(t, nil), none, damageRead)
+	for _, err := range []error{engine.ErrWrongKey, engine.ErrFailed, context.Canceled} {
+		if tr.faults = nil; !tr.failed("a call", err) || len(tr.faults) != 1 {
+			t.Errorf("%v is taken for an error of damage", err)
+		}
+	}
+	lost := damage{op: damageCut, path: storeDir + "/pebble/000011.log", at: 60}
+	if tr := whole.trial(t, lost.files(whole), lost, damageRead); !tr.lost() {
+		t.Errorf("a log that was cut has lost nothing: told %v", tr.told)
 	}
 }
 
 // Foreign, newer and damaged are told apart where a file begins.
 func TestForeignNewerAndDamagedAreToldApart(t *testing.T) {
-	sc := newScene(t)
+	sc := newDamageScenes(t, false)[0]
 	format := storeDir + "/FORMAT"
-	seg := sc.path(t, true)
+	seg := sc.segment(t, true)
 	edit := func(path string, at int, with ...byte) []byte {
 		b := bytes.Clone(sc.files[path])
 		copy(b[at:], with)
@@ -276,17 +146,63 @@ func TestForeignNewerAndDamagedAreToldApart(t *testing.T) {
 		{"newer segment", seg, edit(seg, 8, 9), engine.ErrNewer, []string{"version 9"}},
 		{"damaged segment", seg, edit(seg, 100, 1, 2, 3), engine.ErrDamaged, []string{"checksum"}},
 		{"zeroed header", seg, edit(seg, 0, make([]byte, 8192)...), engine.ErrDamaged, []string{"empty"}},
-		{"another segment", seg, sc.files[sc.path(t, false)], engine.ErrForeign, []string{"header of segment"}},
+		{"another segment", seg, sc.files[sc.segment(t, false)], engine.ErrForeign, []string{"header of segment"}},
+		{"no segment", seg, nil, engine.ErrDamaged, []string{"missing"}},
+		{"no open segment", sc.segment(t, false), nil, engine.ErrDamaged, []string{"missing"}},
 	} {
-		for _, changes := range [][]func(*engine.Options){{readOnly}, nil} {
-			errs := sc.outcome(t, sc.fs(t, map[string][]byte{c.path: c.b}), c.name, changes...)
-			if len(errs) == 0 {
+		for _, m := range []damageManner{damageRead, damageWrite} {
+			tr := sc.trial(t, map[string][]byte{c.path: c.b}, damage{op: damageCopy, path: c.path, other: c.name}, m)
+			if len(tr.told) == 0 {
 				t.Errorf("%s: no error", c.name)
 				continue
 			}
-			t.Run(c.name, func(t *testing.T) { wantError(t, errs[0], c.is, append(c.says, c.path)...) })
+			t.Run(c.name, func(t *testing.T) { wantError(t, tr.told[0], c.is, append(c.says, c.path)...) })
 		}
 	}
+}
+
+// A segment file that no record knows is named by Purge, which cannot know what has
+// been deleted in it: so it is where a crash and a damaged log have taken the record.
+func TestPurgeNamesSegmentFilesThatNobodyKnows(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	s.noCheck = true
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 3)))
+	sealed, open, err := ix.SegmentPaths(ctx)
+	must(t, err)
+	stray := s.fs.PathJoin(s.fs.PathDir(append(sealed, open...)[0]), strings.Repeat("5a", 16)+".seg")
+	writeFile(t, s.fs, stray, readAll(t, s.fs)[append(sealed, open...)[0]])
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	for _, opts := range [][]engine.OpOption{nil, {engine.WithRewrite()}} {
+		cert, err := ix.Purge(ctx, opts...)
+		wantError(t, err, engine.ErrForeign, stray)
+		if cert.Rows != 0 {
+			t.Errorf("it is certified: %+v", cert)
+		}
+	}
+	writeFile(t, s.fs, strings.TrimSuffix(stray, ".seg")+".txt", []byte("not a segment's name"))
+	must(t, s.fs.Remove(stray))
+	got(ix.Purge(ctx))(t)
+}
+
+// A segment file that is gone while dead rows in it wait is damage to whoever opens the
+// store, also without a key.
+func TestAMissingSegmentWithDeadRowsIsDamage(t *testing.T) {
+	ctx := context.Background()
+	s := newStore(t)
+	ix := s.create("a")
+	must(t, ix.Upsert(ctx, makeItems("k", 3)))
+	must(t, ix.Roll(ctx))
+	must(t, ix.SealNow(ctx))
+	got(ix.Delete(ctx, []string{"k1"}))(t)
+	must(t, ix.ApplyNow(ctx, func() {}))
+	sealed, _, err := ix.SegmentPaths(ctx)
+	must(t, err)
+	crashed := s.snapshot()
+	must(t, crashed.Remove(sealed[0]))
+	db := got(engine.Open(storeDir, &engine.Options{FS: crashed, PurgeWithin: time.Hour}))(t)
+	wantError(t, db.Close(), engine.ErrDamaged, sealed[0], "missing")
 }
 
 // A folder that holds something else is not taken for a store, and nothing in

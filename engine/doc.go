@@ -17,9 +17,10 @@
 //     next Open, by whoever opens, without a key.
 //   - What is read from disk is authenticated before use; what does not fit is
 //     a [CorruptionError], never a wrong answer. One thing cannot be told after a
-//     crash: damage in the last records of the log looks like the end that the
-//     crash has torn off, and takes the calls there with it. Where the store was
-//     closed in good order it is told.
+//     crash: a log that was cut short, or is damaged in its last records, looks like
+//     one whose end the crash has torn off. The calls from there on are gone, all of
+//     them and none before; with a ledger the deletes among them are not. Where the
+//     store was closed in good order it is told.
 //   - An I/O error never ends the process. A failure of the log makes every
 //     later write answer ErrFailed until the store is opened again; reads go on.
 //

@@ -167,7 +167,7 @@ func (db *DB) compareLedger() error {
 		return s, ok
 	}})
 	if err != nil {
-		return fmt.Errorf("ledger: %w", err)
+		return fmt.Errorf("%s: %w", db.kept.name(), err)
 	}
 	for _, c := range db.mu.catalogue {
 		if c.record == nil {
@@ -179,7 +179,7 @@ func (db *DB) compareLedger() error {
 		}
 		cmp, err := h.Compare(c.id)
 		if err != nil {
-			return fmt.Errorf("ledger: index %q: %w", c.name, err)
+			return fmt.Errorf("%s: index %q: %w", db.kept.name(), c.name, err)
 		}
 		db.noteBehind(c, cmp)
 	}
@@ -332,6 +332,14 @@ func (db *DB) tellGroup() func([]byte) error {
 		return nil
 	}
 	return func(group []byte) error { return db.append(ledger.GroupEntry(group)) }
+}
+
+// name is what errors call the ledger: by its file, where it is one.
+func (k *kept) name() string {
+	if s, ok := k.sink.(fmt.Stringer); ok {
+		return "ledger " + s.String()
+	}
+	return "ledger"
 }
 
 // close lets the ledger go.

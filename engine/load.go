@@ -147,11 +147,8 @@ func (l *loader) segment(seg *compaction.Segment) error {
 	}
 	path := l.db.segmentPath(l.cat.id, seg.ID)
 	file, err := segment.Open(l.db.opts.FS, path, segment.Identity{Index: l.cat.id, Segment: seg.ID})
-	if errors.Is(err, os.ErrNotExist) {
-		err = fault.Corrupt(path, 0, "is missing, the manifest lists it: %w", fault.ErrDamaged)
-	}
 	if err != nil {
-		return err
+		return missing(path, err)
 	}
 	if !file.SealedTo(crypto.Sum(l.cat.record.Reader)) {
 		// So it is where somebody has put back the records of an epoch that is
@@ -172,6 +169,15 @@ func (l *loader) segment(seg *compaction.Segment) error {
 		return nil
 	}
 	return l.openSegment(seg, path, file, dead)
+}
+
+// missing is an error of a segment file that a manifest lists: that it is not there is
+// damage.
+func missing(path string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fault.Corrupt(path, 0, "is missing, the manifest lists it: %w", fault.ErrDamaged)
+	}
+	return err
 }
 
 // table opens a segment's index with the map key of the epoch in which it was

@@ -22,6 +22,10 @@ import (
 // the old key opens nothing that is written from then on. It needs a reader's key
 // as well.
 //
+// Where a segment file stands in the index's folder that no record knows, the error
+// names it, and is ErrForeign: such a file may hold what has been deleted, if damage has
+// cost the log its end. It is for the caller to remove.
+//
 // The certificate counts what has been done since the index was unlocked; it is
 // signed by the caller. With WithRewrite it speaks of the deletes up to the call.
 func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, error) {
@@ -46,7 +50,7 @@ func (ix *Index) Purge(ctx context.Context, opts ...OpOption) (Certificate, erro
 	var cert Certificate
 	err = c.work.do(ctx, func(context.Context) (err error) {
 		// A file that failed may hold what a failed call has written.
-		if err := errors.Join(c.work.purgeAll(c.ring), c.work.moveFailed(c.ring), c.work.destroyDoomed()); err != nil {
+		if err := errors.Join(c.work.purgeAll(c.ring), c.work.moveFailed(c.ring), c.work.destroyDoomed(), c.db.noStrays(c.cat.id)); err != nil {
 			return err
 		}
 		cert, err = c.certificate(rewrite, through)

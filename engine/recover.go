@@ -132,7 +132,7 @@ func (db *DB) finishErasure(c *catalogued, seg *compaction.Segment) error {
 	}
 	path := db.segmentPath(c.id, seg.ID)
 	if _, err := segment.Overwrite(db.opts.FS, path, seg.ID, dead.Pending, rowArea(seg, dead)); err != nil {
-		return err
+		return missing(path, err)
 	}
 	db.erased[seg.ID] = dead.Generation
 	return nil

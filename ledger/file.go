@@ -228,6 +228,9 @@ func (f *File) wipe(torn int64) error {
 // Store is the id of the store whose ledger it is.
 func (f *File) Store() [16]byte { return f.store }
 
+// String is the path.
+func (f *File) String() string { return f.path }
+
 // Append writes a frame behind the last one and syncs. A crash before the sync
 // leaves the frame, nothing, or a part of it, which the next OpenFile cuts off.
 func (f *File) Append(entry []byte) error {

@@ -63,7 +63,7 @@ func TestTheLargestGroupsDoNotWaitForAFlush(t *testing.T) {
 }
 
 func TestNothingIsCompressed(t *testing.T) {
-	o := Options{}.pebble(nil, Options{}.logger())
+	o := Options{}.pebble(newOwned(ordered{}, ""), Options{}.logger())
 	defer o.Cache.Unref()
 	o.EnsureDefaults()
 	for i, l := range o.Levels {

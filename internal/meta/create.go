@@ -30,11 +30,16 @@ func (db *DB) start(o Options, log *slog.Logger) error {
 			return err
 		}
 	}
-	err = db.openPebble(db.dir, o.pebble(db.latch, log))
-	if errors.Is(err, pebble.ErrDBDoesNotExist) || oserror.IsNotExist(err) { // although the directory is not empty
-		return &fault.CorruptionError{Path: db.dir, Err: err}
+	files := newOwned(ordered{db.latch, o.ReadOnly}, db.dir)
+	if err = files.load(); err == nil {
+		err = db.openPebble(db.dir, o.pebble(files, log))
 	}
-	return err
+	if err == nil || files.readFailed.Load() || db.Err() != nil || errors.As(err, new(*fault.CorruptionError)) {
+		return err
+	}
+	// Every read was done: so what was read is not what was written, or is missing
+	// (Pebble calls by that name the least of what it finds).
+	return &fault.CorruptionError{Path: db.dir, Err: err}
 }
 
 // create makes a new database at one stroke: beside its place, then renamed.
@@ -49,12 +54,19 @@ func (db *DB) create(missing bool, o Options, log *slog.Logger) error {
 	if !missing {
 		return nil
 	}
-	opts := o.pebble(db.latch, log)
+	files := newOwned(ordered{db.latch, false}, tmp)
+	if err := files.begin(); err != nil {
+		return err
+	}
+	opts := o.pebble(files, log)
 	opts.ErrorIfNotExists = false
 	if err := db.openPebble(tmp, opts); err != nil {
 		return err
 	}
 	if err := db.closePebble(); err != nil {
+		return err
+	}
+	if err := syncDir(db.latch, tmp); err != nil { // IDENTITY's name
 		return err
 	}
 	// An empty directory in the place goes first: a rename would not replace it

@@ -15,7 +15,9 @@
 //     until the database has been opened again, which is an ordinary crash
 //     recovery; reads go on; Close returns.
 //   - Damage on disk is a fault.CorruptionError whose path is the database's
-//     directory.
+//     directory, or the file where it is known. So is a log file, a table or a
+//     manifest that is missing, is another database's, or was put back to an
+//     earlier state: Pebble alone would answer from what it finds.
 //
 // # How
 //
@@ -30,6 +32,10 @@
 // a file system that keeps directory entries in any order, leaves a database
 // that does not open or that looks empty.
 //
+// Each log file and table begins with a head that names it and its database, and
+// the file IDENTITY says which log files there have to be and how much of the
+// manifest is durable (owned.go, docs/format/database.md).
+//
 // After the latch no compaction is begun. Memtables that are full are still
 // flushed, into memory, so that a commit under way does not wait for room.
 //
@@ -37,17 +43,22 @@
 //
 // Up to 64 MiB of memtable and the cache at rest, with more memtables (at most
 // 256 MiB) while the disk falls behind. A file of the log has up to 2 MiB written
-// ahead of it (on Linux); Pebble keeps up to five old ones for reuse.
+// ahead of it (on Linux); Pebble keeps up to five old ones for reuse. IDENTITY
+// costs a write and a sync for each log file that comes or goes and each change of
+// the manifest: four or five when the database is opened, none in a commit.
 //
 // # Limits
 //
-// Damage in the last 32 KiB of the log is not told from the torn end that a
-// crash leaves: the commits there are lost in silence, and who needs to know
-// compares with what was acknowledged. Damage before that is told.
+// A log that was cut, or damaged in its last 32 KiB, is not told from one whose end
+// a crash has torn: the commits behind that place are lost in silence, all of them
+// and none before, and who needs to know compares with what was acknowledged.
+// Damage further ahead of the log's end is told, and a log that is gone.
 //
 // A batch holds at most MaxBatch bytes. Erasure is not promised here: Pebble
 // reuses log files without clearing them, and what is deleted stays in tables
 // until they are compacted. Nothing that must be erased may be stored.
 //
-// Mutexes: DB.mu is a leaf, held for a few instructions.
+// Mutexes: DB.mu is a leaf, held for a few instructions. owned.mu is held while
+// IDENTITY is written, below any lock of Pebble's, and takes none but the file
+// system's.
 package meta

@@ -244,15 +244,17 @@ func pebbleAlone(t *testing.T, op, suffix string) {
 // TestConcurrentCommitsNeverAcknowledgeWhatIsLost: many committers, one failure
 // among them.
 func TestConcurrentCommitsNeverAcknowledgeWhatIsLost(t *testing.T) {
-	for k := 150; k < 450; k += 19 {
+	for k := 0; k < 300; k += 19 {
 		inner := vfs.NewCrashableMem()
+		var opened atomic.Int64
 		fs := failfs.New(inner, func(n int, _, _ string) failfs.Verdict {
-			if n == k {
+			if at := opened.Load(); at > 0 && n == int(at)+k {
 				return failfs.Refuse
 			}
 			return failfs.Pass
 		})
 		db := mustOpen(t, fs, small)
+		opened.Store(int64(fs.Count()))
 		var acked [8][]string
 		within(t, limit, fmt.Sprintf("mutation %d", k), func() {
 			var wg sync.WaitGroup

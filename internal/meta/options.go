@@ -5,8 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
-
-	"oubliette/internal/latchfs"
 )
 
 // formatVersion is the newest format that Pebble v2.1.7 calls stable. It is
@@ -41,7 +39,7 @@ type tuning struct {
 	l0Compact       int
 }
 
-func (o Options) pebble(fs *latchfs.FS, log *slog.Logger) *pebble.Options {
+func (o Options) pebble(fs *owned, log *slog.Logger) *pebble.Options {
 	size := cmp.Or(o.tune.memTableSize, memTableSize)
 	cache := o.CacheSize
 	if cache <= 0 {
@@ -49,7 +47,7 @@ func (o Options) pebble(fs *latchfs.FS, log *slog.Logger) *pebble.Options {
 	}
 	logger := pebbleLogger{log: log, fail: fs.Fail}
 	p := &pebble.Options{
-		FS:       ordered{fs, o.ReadOnly},
+		FS:       fs,
 		ReadOnly: o.ReadOnly,
 		// A directory that lost the name of its manifest is damaged, not empty.
 		ErrorIfNotExists:   true,
@@ -66,7 +64,7 @@ func (o Options) pebble(fs *latchfs.FS, log *slog.Logger) *pebble.Options {
 		Logger:                      logger,
 		EventListener:               logger.listener(),
 	}
-	p.Experimental.CompactionScheduler = newScheduler(fs)
+	p.Experimental.CompactionScheduler = newScheduler(fs.FS)
 	// Values are sealed: they do not compress.
 	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	return p

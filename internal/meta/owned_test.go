@@ -1,0 +1,238 @@
+package meta
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"oubliette/internal/fault"
+)
+
+// filesOf is every file of a database, by name.
+func filesOf(t testing.TB, fs vfs.FS) map[string][]byte {
+	t.Helper()
+	names, err := fs.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string][]byte)
+	for _, name := range names {
+		f, err := fs.Open(fs.PathJoin(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if _, err := b.ReadFrom(f); err != nil {
+			t.Fatal(err)
+		}
+		out[name] = b.Bytes()
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// holding is a file system with such a database.
+func holding(t testing.TB, files map[string][]byte) vfs.FS {
+	t.Helper()
+	fs := vfs.NewMem()
+	if err := fs.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range files {
+		f, err := fs.Create(fs.PathJoin(dir, name), "")
+		if err == nil {
+			_, err = f.Write(bytes.Clone(b))
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fs
+}
+
+// with is files, one being another; nil: it is not there.
+func with(files map[string][]byte, name string, b []byte) map[string][]byte {
+	out := make(map[string][]byte)
+	for n, old := range files {
+		out[n] = old
+	}
+	if out[name] = b; b == nil {
+		delete(out, name)
+	}
+	return out
+}
+
+// openAndRead opens a database for reading and for writing and reads all of it.
+func openAndRead(t testing.TB, files map[string][]byte) (errs []error) {
+	t.Helper()
+	for _, o := range []Options{{ReadOnly: true}, {}} {
+		db, err := Open(holding(t, files), dir, o)
+		if err == nil {
+			_, err = contents(db)
+			mustClose(t, db)
+		}
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// wantCorrupt fails unless an error is a CorruptionError that names the place.
+func wantCorrupt(t testing.TB, what string, errs []error, place string) {
+	t.Helper()
+	for _, err := range errs {
+		if !errors.Is(err, fault.ErrCorrupt) || errors.Is(err, fault.ErrFailed) || !strings.Contains(err.Error(), place) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// A log file or a table of another database, or of another number, is told before
+// anything is taken from it.
+func TestFilesOfAnotherDatabaseAreForeign(t *testing.T) {
+	mine, other := filesOf(t, filled(t)), filesOf(t, filled(t))
+	tried := make(map[string]int)
+	for name, b := range mine {
+		part := name[strings.LastIndexByte(name, '.')+1:]
+		if part != "log" && part != "sst" || bytes.Equal(b, other[name]) {
+			continue
+		}
+		tried[part]++
+		if other[name] != nil && isRead(t, mine, name) {
+			wantCorrupt(t, "another database's "+name, openAndRead(t, with(mine, name, other[name])), name)
+		}
+		for second, c := range mine {
+			if second > name && strings.HasSuffix(second, part) && isRead(t, mine, name) && isRead(t, mine, second) {
+				wantCorrupt(t, name+" and "+second+" exchanged", openAndRead(t, with(with(mine, name, c), second, b)), name)
+			}
+		}
+	}
+	if tried["log"] == 0 || tried["sst"] == 0 {
+		t.Errorf("tried %v", tried)
+	}
+}
+
+// isRead tells whether the database reads a file.
+func isRead(t testing.TB, files map[string][]byte, name string) bool {
+	return openAndRead(t, with(files, name, []byte("not a file of a database, and long enough for a head")))[0] != nil
+}
+
+// A log that the database has not done with has to be there, also after a crash.
+func TestAMissingLogIsTold(t *testing.T) {
+	files := filesOf(t, filled(t))
+	identity, err := decodeIdentity(identityFile, files[identityFile])
+	if err != nil || len(identity.logs) == 0 {
+		t.Fatalf("%+v, %v", identity, err)
+	}
+	for _, l := range identity.logs {
+		name := fmt.Sprintf("%06d.log", l)
+		wantCorrupt(t, "without "+name, openAndRead(t, with(files, name, nil)), name)
+		for _, n := range []int{0, 1, headSize - 1} {
+			wantCorrupt(t, fmt.Sprintf("%s cut at %d", name, n), openAndRead(t, with(files, name, files[name][:n])), name)
+		}
+	}
+}
+
+// What was durable of the manifest counts to its last byte: an end that is gone is
+// none that a crash has torn. What stands behind may be torn.
+func TestAManifestIsHeldAgainstItsMark(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	db := mustOpen(t, fs, Options{tune: tuning{memTableSize: 32 << 10, l0Compact: 100}})
+	moments := []map[string][]byte{filesOf(t, fs)}
+	for i := range 30 {
+		set(t, db, fmt.Sprintf("k%02d", i), string(noise(uint64(i), 4<<10)))
+		if i%10 == 9 {
+			if err := db.p.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			moments = append(moments, filesOf(t, fs))
+		}
+	}
+	files := filesOf(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	mustClose(t, db)
+	name := "MANIFEST-000005"
+	whole := files[name]
+	for at := range whole {
+		b := bytes.Clone(whole)
+		b[at] ^= 4
+		wantCorrupt(t, fmt.Sprintf("byte %d of %d", at, len(whole)), openAndRead(t, with(files, name, b)), name)
+		wantCorrupt(t, fmt.Sprintf("cut at %d", at), openAndRead(t, with(files, name, whole[:at])), name)
+	}
+	older := 0
+	for _, m := range moments {
+		if !bytes.Equal(m[name], whole) {
+			older++
+			wantCorrupt(t, "an older state", openAndRead(t, with(files, name, m[name])), name)
+		}
+	}
+	if older < 3 {
+		t.Errorf("%d older states", older)
+	}
+	torn := append(bytes.Clone(whole), 1, 2, 3, 4, 40, 0, 1, 99)
+	for _, err := range openAndRead(t, with(files, name, torn)) {
+		if err != nil {
+			t.Errorf("a torn end behind it: %v", err)
+		}
+	}
+}
+
+// A marker that leads back to a manifest of before is told.
+func TestAnOldMarkerIsTold(t *testing.T) {
+	fs := vfs.NewMem()
+	mustClose(t, mustOpen(t, fs, Options{}))
+	old := filesOf(t, fs)
+	db := mustOpen(t, fs, Options{})
+	set(t, db, "k", "v")
+	mustClose(t, db)
+	mustClose(t, mustOpen(t, fs, Options{})) // the log becomes a table, in a new manifest
+	files := filesOf(t, fs)
+	back := make(map[string][]byte)
+	for name, b := range files {
+		if !strings.HasPrefix(name, marker+"manifest") {
+			back[name] = b
+		}
+	}
+	for name, b := range old {
+		if strings.HasPrefix(name, marker+"manifest") || strings.HasPrefix(name, "MANIFEST") {
+			if files[name] != nil && strings.HasPrefix(name, marker) {
+				t.Fatalf("%s is still there", name)
+			}
+			back[name] = b
+		}
+	}
+	wantCorrupt(t, "an old marker", openAndRead(t, back), "MANIFEST")
+}
+
+// What a crash leaves of a log that nothing has been written to is an empty one, while
+// nobody asks for it.
+func TestALogWithoutItsHeadIsEmptyWhileNobodyAsksForIt(t *testing.T) {
+	files := filesOf(t, filled(t))
+	identity, err := decodeIdentity(identityFile, files[identityFile])
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := encodeHead(identity.id, 99)
+	for name, b := range map[string][]byte{
+		"nothing": {}, "zeros": make([]byte, 4096), "half of it": head[:headSize/2], "half of it, and zeros": append(bytes.Clone(head[:20]), make([]byte, 10)...), "all of it": head,
+	} {
+		for _, err := range openAndRead(t, with(files, "000099.log", b)) {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	wantCorrupt(t, "another's head", openAndRead(t, with(files, "000099.log", encodeHead(identity.id, 98))), "000099.log")
+	wantCorrupt(t, "text", openAndRead(t, with(files, "000099.log", bytes.Repeat([]byte("text"), 50))), "000099.log")
+}
+
+func TestADatabaseWithoutItsIdentityIsDamaged(t *testing.T) {
+	files := filesOf(t, filled(t))
+	wantCorrupt(t, "missing", openAndRead(t, with(files, identityFile, nil)), identityFile)
+	wantCorrupt(t, "of another database", openAndRead(t, with(files, identityFile, filesOf(t, filled(t))[identityFile])), "database")
+}
