@@ -76,7 +76,9 @@ func faultSweeps(t *testing.T, plans []faultPlan, each func(w *faultWorld)) {
 	all, counted, calls := 0, "", 0
 	for _, plan := range plans {
 		if about := fmt.Sprint(plan.part, plan.not, plan.reads, plan.closes); about != counted {
-			counted, calls = about, faultCalls(t, plan)
+			if counted, calls = about, faultCalls(t, plan); calls == 0 {
+				t.Fatalf("%s: the script has no such call", plan.what)
+			}
 		}
 		t.Run(plan.what, func(t *testing.T) { all += faultSweep(t, plan, calls, each) })
 	}
