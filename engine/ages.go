@@ -80,8 +80,8 @@ func (s *state) watch() {
 	told, next, none := s.mu.ages.tell(time.Now(), within)
 	ids, overdue, oldest := s.mu.ages.pending(time.Now(), within)
 	ended := s.mu.ended != nil
-	if s.mu.watching = !none && !ended; s.mu.watching {
-		time.AfterFunc(next, s.watch)
+	if s.mu.watcher = nil; !none && !ended {
+		s.mu.watcher = time.AfterFunc(next, s.watch)
 	}
 	s.mu.Unlock()
 	if !told || ended {
@@ -97,9 +97,8 @@ func (s *state) watch() {
 func (s *state) agedLocked(seq, ids uint64) {
 	within := s.db.opts.PurgeWithin
 	s.mu.ages.add(time.Now(), within, seq, ids)
-	if !s.mu.watching {
-		s.mu.watching = true
-		time.AfterFunc(within+time.Millisecond, s.watch)
+	if s.mu.watcher == nil {
+		s.mu.watcher = time.AfterFunc(within+time.Millisecond, s.watch)
 	}
 }
 

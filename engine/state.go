@@ -71,7 +71,7 @@ type state struct {
 		keys      *keyring             // of the last caller who may write: maintenance's
 		reader    crypto.ReaderKey     // of the first caller who may read, for it as well
 		dim       dimension
-		watching  bool               // a timer runs for what becomes overdue
+		watcher   *time.Timer        // runs for what becomes overdue; nil: none does
 		waiting   chan struct{}      // closed and replaced when memory has been freed
 		doomed    []crypto.SegmentID // files that could not be destroyed yet
 
@@ -260,6 +260,9 @@ func (s *state) close() error {
 // drop lets files and secrets go. Nothing runs any more.
 func (s *state) drop() {
 	s.mu.Lock()
+	if s.mu.watcher != nil {
+		s.mu.watcher.Stop() // it would keep all of this in memory for as long as PurgeWithin
+	}
 	v := s.swapLocked(newView(nil, nil, nil))
 	s.mu.Unlock()
 	for _, o := range v.open {
