@@ -76,20 +76,20 @@ func newCrashRecorder(mem *vfs.MemFS, seed uint64, want func(int) []crashStyle) 
 	return r, crashLocks{failfs.New(mem, func(_ int, op, path string) failfs.Verdict {
 		r.before(op, path)
 		return failfs.Pass
-	}), r}
+	}), &r.mu}
 }
 
 // crashLocks takes no image while a file is being locked: MemFS does that in two
 // steps, and a clone that comes between them waits for the first and keeps the
-// second waiting.
+// second waiting. taking is held while an image is taken.
 type crashLocks struct {
 	*failfs.FS
-	rec *crashRecorder
+	taking *sync.Mutex
 }
 
 func (fs crashLocks) Lock(name string) (io.Closer, error) {
-	fs.rec.mu.Lock()
-	defer fs.rec.mu.Unlock()
+	fs.taking.Lock()
+	defer fs.taking.Unlock()
 	return fs.FS.Lock(name)
 }
 

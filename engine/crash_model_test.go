@@ -67,6 +67,7 @@ func (m *crashModel) toAnybody() *crashModel {
 // crashReceipt is an acknowledged delete, and how many items it has found.
 type crashReceipt struct {
 	index       string
+	ids         []string
 	receipt     engine.Receipt
 	least, most int
 }

@@ -12,14 +12,19 @@ import (
 	"oubliette/engine"
 )
 
-// crashRecover opens an image, lets maintenance finish what the crash left, and
-// takes images of that.
+// crashRecover opens an image without a key, and with one, lets maintenance finish
+// what the crash left, and takes images of that.
 func crashRecover(v *crashVerifier, im *crashImage, want func(int) []crashStyle) ([]*crashImage, int, error) {
 	rec, fs := newCrashRecorder(im.fs, im.seed+1, want)
 	rec.now, rec.next, rec.during = im.now, im.next, "recovery of: "+im.String()
-	opts := crashOptions(fs)
-	db, err := engine.Open(storeDir, &opts)
+	db, err := v.open(fs)
+	if err == nil {
+		err = untilAKey(db.Close())
+	}
 	if err != nil {
+		return nil, 0, err
+	}
+	if db, err = v.open(fs); err != nil {
 		return nil, 0, err
 	}
 	names, err := db.ListIndexes()
@@ -36,34 +41,60 @@ func crashRecover(v *crashVerifier, im *crashImage, want func(int) []crashStyle)
 	return rec.stop(), rec.points, err
 }
 
+// crashRecoveries crashes recoveries, and counts.
+type crashRecoveries struct {
+	v              *crashVerifier
+	points, images int
+}
+
+// crash crashes the recovery of an image, and answers some of what that leaves.
+func (r *crashRecoveries) crash(t *testing.T, im *crashImage, want func(int) []crashStyle, some int, rng *rand.Rand) (keep []*crashImage) {
+	t.Helper()
+	again, n, err := crashRecover(r.v, im, want)
+	if err != nil {
+		t.Fatalf("%v: recovery: %v", im, err)
+	}
+	r.points, r.images = r.points+n, r.images+len(again)
+	for _, i := range rng.Perm(len(again))[:min(some, len(again))] {
+		c := *again[i]
+		c.fs = crashAsItIs(c.fs)
+		keep = append(keep, &c)
+	}
+	r.v.all(t, again)
+	return keep
+}
+
+// crashAsItIs is a copy of an image, in which everything is synced.
+func crashAsItIs(im *vfs.MemFS) *vfs.MemFS { return im.CrashClone(vfs.CrashCloneCfg{}) }
+
 // TestRecoveryItselfMayCrash crashes stores, and crashes them again while they
-// are opened, purged and closed.
+// are opened, purged and closed, and once more in the recovery of that.
 //
 // It takes a sample of a sample; OUBLIETTE_LONG=1 takes every mutation of the
-// recoveries of 150 images, in two styles each.
+// recoveries of some 60 images in two styles each, and a third of those of the
+// recoveries of two of each of these.
 func TestRecoveryItselfMayCrash(t *testing.T) {
 	rng := newRand(t)
-	first, second := 12, crashSample(rng, 4, 100)
+	first, second, third, some := 6, crashSample(rng, 4, 100), crashSample(rng, 2, 100), 1
 	if crashLong() {
-		first, second = 150, func(int) []crashStyle {
+		first, some = 60, 2
+		second = func(int) []crashStyle {
 			return []crashStyle{crashStyles[0], crashStyles[1+rng.IntN(len(crashStyles)-1)]}
 		}
+		third = crashSample(rng, 1, 3)
 	}
 	mem := vfs.NewCrashableMem()
-	rec, fs := newCrashRecorder(mem, rng.Uint64(), crashSample(rng, first, 1300))
+	rec, fs := newCrashRecorder(mem, rng.Uint64(), crashSample(rng, first, 1350))
 	w := newCrashWorld(t, rec, fs)
 	crashScript(w)
-	v := w.verifier()
-	points, images := 0, 0
+	once, twice := &crashRecoveries{v: w.verifier()}, &crashRecoveries{v: w.verifier()}
 	for _, im := range rec.stop() {
-		again, n, err := crashRecover(v, im, second)
-		if err != nil {
-			t.Fatalf("%v: recovery: %v", im, err)
+		for _, again := range once.crash(t, im, second, some, rng) {
+			twice.crash(t, again, third, 0, rng)
 		}
-		points, images = points+n, images+len(again)
-		v.all(t, again)
 	}
-	t.Logf("%d mutations of recoveries, %d images", points, images)
+	t.Logf("%d mutations of recoveries, %d images; of recoveries of these, %d mutations, %d images",
+		once.points, once.images, twice.points, twice.images)
 }
 
 // TestRandomWorkloadsSurviveCrashes makes up workloads and crashes them.

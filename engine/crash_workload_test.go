@@ -221,7 +221,7 @@ func (w *crashWorld) delete(name string, ids ...string) {
 		}
 	})
 	n := len(w.rec.now.indexes[name]) - len(next.indexes[name])
-	found := crashReceipt{index: name, least: n, most: n}
+	found := crashReceipt{index: name, ids: ids, least: n, most: n}
 	if w.late() { // what has expired, and is not known to have, may be among them
 		found.most = len(ids)
 	}

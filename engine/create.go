@@ -58,6 +58,9 @@ func validateName(name string) error {
 func (db *DB) create(name string, key Key, cfg IndexConfig) (*catalogued, error) {
 	db.adminMu.Lock()
 	defer db.adminMu.Unlock()
+	if err := db.certain(); err != nil {
+		return nil, err
+	}
 	if _, err := db.find(name); err == nil || !errors.Is(err, ErrIndexNotFound) {
 		if err == nil || !errors.Is(err, ErrClosed) {
 			err = fmt.Errorf("index %q: %w", name, ErrIndexExists)
@@ -153,6 +156,9 @@ func (db *DB) DeleteIndex(ctx context.Context, name string, key Key) error {
 	}
 	db.adminMu.Lock()
 	defer db.adminMu.Unlock()
+	if err := db.certain(); err != nil {
+		return err
+	}
 	db.finishRemovals() // what still does not go is told by Close
 	c, err := db.find(name)
 	if err != nil {

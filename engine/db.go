@@ -158,6 +158,12 @@ func (db *DB) writable() error {
 	return nil
 }
 
+// certain is nil while it is known what indexes and users there are. Once the log has
+// failed, a change of them that has been told as failed may be there all the same when
+// the store is opened again: a user whom nobody knows of now is not to be called
+// revoked, nor an index deleted or not found. adminMu is held.
+func (db *DB) certain() error { return db.meta.Err() }
+
 func (db *DB) segmentDir(index crypto.IndexID) string {
 	return db.opts.FS.PathJoin(db.dir, segmentsDir, index.String())
 }

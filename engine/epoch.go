@@ -9,6 +9,7 @@ import (
 	"oubliette/compaction"
 	"oubliette/crypto"
 	"oubliette/internal/meta"
+	"oubliette/ledger"
 	"oubliette/wal"
 )
 
@@ -45,7 +46,8 @@ type newEpoch struct {
 //  3. one synced batch: the epoch record, everybody's grants, the manifest signed
 //     anew, the log cut. Before it the old epoch is whole, after it the new one,
 //     and each segment has a slot for either.
-//  4. the old slots are overwritten and synced. Open, without a key, finishes
+//  4. the ledger is told; what a crash leaves out the next Open tells it.
+//  5. the old slots are overwritten and synced. Open, without a key, finishes
 //     what a crash leaves of that.
 func (ix *Index) changeEpoch(ctx context.Context, rootKey Key, change func(*newEpoch) (bool, error)) error {
 	if err := errors.Join(ix.db.writable(), ctx.Err()); err != nil {
@@ -59,6 +61,9 @@ func (ix *Index) changeEpoch(ctx context.Context, rootKey Key, change func(*newE
 	}
 	ix.db.adminMu.Lock()
 	defer ix.db.adminMu.Unlock()
+	if err := ix.db.certain(); err != nil {
+		return err
+	}
 	cat, err := ix.current()
 	if err != nil {
 		return err
@@ -169,7 +174,7 @@ func (n *newEpoch) commit() error {
 		}
 	}
 	batch := n.db.meta.NewBatch()
-	next, err := n.write(batch, keys, reader)
+	next, record, err := n.write(batch, keys, reader)
 	if err != nil {
 		batch.Close()
 		return err
@@ -177,15 +182,16 @@ func (n *newEpoch) commit() error {
 	if err := n.db.meta.Commit(batch); err != nil {
 		return err
 	}
+	// Behind the commit: a change that is tried again makes another record of the
+	// same number. Where the ledger fails nothing is written any more, and it is as if
+	// the commit had failed: reads go on in the old epoch, with the slots that it opens.
+	if err := n.db.tell(next, ledger.EpochEntry(record)); err != nil {
+		return err
+	}
 	n.db.mu.Lock()
 	n.db.mu.catalogue[n.cat.name] = next
 	n.db.mu.Unlock()
 	n.db.access.forget(n.cat.record.Epoch, n.cat.id)
-	// Behind the commit: a change that is tried again makes another record of the
-	// same number. What a crash leaves out of the ledger the next Open tells it.
-	if err := n.db.tellEpoch(next); err != nil {
-		return errors.Join(err, n.finish(next))
-	}
 	return n.finish(next)
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // write puts the new epoch's records into a batch.
-func (n *newEpoch) write(batch *meta.Batch, keys crypto.Grant, reader crypto.ReaderKey) (*catalogued, error) {
+func (n *newEpoch) write(batch *meta.Batch, keys crypto.Grant, reader crypto.ReaderKey) (next *catalogued, signed []byte, err error) {
 	old := n.cat.record
 	record := &crypto.EpochRecord{
 		Index: n.cat.id, Epoch: old.Epoch + 1, Name: old.Name, Dimension: old.Dimension,
@@ -23,32 +23,32 @@ func (n *newEpoch) write(batch *meta.Batch, keys crypto.Grant, reader crypto.Rea
 	}
 	raw, err := n.manifestOf(batch, record)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	next := &catalogued{name: n.cat.name, id: n.cat.id, record: record, grants: make(map[grantKey][]byte)}
+	next = &catalogued{name: n.cat.name, id: n.cat.id, record: record, grants: make(map[grantKey][]byte)}
 	batch.DeleteRange(meta.GrantPrefix(n.cat.id), meta.PrefixEnd(meta.GrantPrefix(n.cat.id)))
 	for i := range record.Users {
 		if err := n.grant(batch, next, &record.Users[i], keys); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	var predecessor *crypto.Signer
 	if n.next != n.root.signer {
 		predecessor = n.root.signer
 	}
-	b, err := record.Sign(n.next, predecessor)
+	signed, err = record.Sign(n.next, predecessor)
 	if err != nil {
-		return nil, fmt.Errorf("index %q: %w: %w", n.cat.name, ErrInvalid, err)
+		return nil, nil, fmt.Errorf("index %q: %w: %w", n.cat.name, ErrInvalid, err)
 	}
-	next.sum = crypto.Sum(b)
-	batch.Set(meta.EpochKey(n.cat.id, record.Epoch), b)
+	next.sum = crypto.Sum(signed)
+	batch.Set(meta.EpochKey(n.cat.id, record.Epoch), signed)
 	batch.Set(meta.ManifestKey(n.cat.id), raw)
 	wal.Truncate(batch, n.cat.id, n.at.Group)
 	n.keepPast(batch, next)
 	if n.anchors != nil {
 		n.anchors(batch, next)
 	}
-	return next, nil
+	return next, signed, nil
 }
 
 // manifestOf signs the manifest anew, in root's name, and pins in the record what

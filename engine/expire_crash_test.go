@@ -88,7 +88,7 @@ func crashExpiryScript(clock *testClock) func(*crashWorld) {
 // It takes a sample. OUBLIETTE_LONG=1 takes every mutation in every style.
 func TestWhatHasExpiredStaysGoneAcrossCrash(t *testing.T) {
 	rng := newRand(t)
-	rounds, want := 1, func(int) func(int) []crashStyle { return crashSample(rng, 60, 330) }
+	rounds, want := 1, func(int) func(int) []crashStyle { return crashSample(rng, 40, 400) }
 	if crashLong() {
 		rounds, want = 4, func(round int) func(int) []crashStyle { return crashSlice(round, 4) }
 	}
@@ -111,7 +111,7 @@ func TestWhatHasExpiredStaysGoneAcrossCrash(t *testing.T) {
 		images += n
 		t.Logf("%d mutations, %d images", rec.points, n)
 	}
-	t.Logf("%d images in all", images)
+	t.Logf("%d styles: %d images in all", len(crashStyles), images)
 }
 
 // TestExpiredItemsAreOneOrTheOtherWhenTheClockIsSetBack opens the same images by a

@@ -15,17 +15,17 @@ import (
 
 // eachCrash runs a run again and again on copies of a disk, and calls after with what
 // a crash before each of its mutations leaves, with some of the unsynced kept.
-func eachCrash(t *testing.T, disk *vfs.MemFS, run func(fs vfs.FS), after func(fs *vfs.MemFS)) (points int) {
+func eachCrash(t *testing.T, disk *vfs.MemFS, run func(fs vfs.FS), after func(fs *vfs.MemFS)) (points, crashed int) {
 	t.Helper()
 	for k := 0; !t.Failed(); k++ {
 		mem := disk.CrashClone(vfs.CrashCloneCfg{})
 		var images []*vfs.MemFS
 		var mu sync.Mutex // the database below works in the background, too
-		run(failfs.New(mem, func(n int, op, _ string) failfs.Verdict {
+		run(crashLocks{failfs.New(mem, func(n int, op, _ string) failfs.Verdict {
 			mu.Lock()
 			defer mu.Unlock()
 			if n == k && op != "close" {
-				for i, percent := range []int{0, 50, 100} {
+				for i, percent := range crashPercents() {
 					images = append(images, mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(uint64(k), uint64(i)))}))
 				}
 			}
@@ -33,18 +33,27 @@ func eachCrash(t *testing.T, disk *vfs.MemFS, run func(fs vfs.FS), after func(fs
 				points = max(points, n)
 			}
 			return failfs.Pass
-		}))
+		}), &mu})
 		mu.Lock() // of what works on in the background
 		taken, last := images, points
 		mu.Unlock()
 		if k > last {
-			return last
+			return last, crashed
 		}
 		for _, im := range taken {
 			after(im)
+			crashed++
 		}
 	}
-	return points
+	return points, crashed
+}
+
+// crashPercents are how much of the unsynced a crash keeps.
+func crashPercents() []int {
+	if crashLong() {
+		return []int{0, 10, 25, 45, 50, 60, 75, 90, 100}
+	}
+	return []int{0, 50, 100}
 }
 
 // use opens a store of the disk with its ledger, holds it against want, deletes id,
@@ -74,7 +83,7 @@ func TestALedgerMayBeGivenAcrossACrash(t *testing.T) {
 	got(ix.Delete(ctx, []string{"k0"}))(t)
 	s.close()
 	want := byID(makeItems("k", 10)[1:]...)
-	n := eachCrash(t, s.snapshot(), func(fs vfs.FS) {
+	n, images := eachCrash(t, s.snapshot(), func(fs vfs.FS) {
 		o := engine.Options{FS: fs, Ledger: engine.LedgerFile(fs, "/ledger")}
 		must(t, got(engine.Open(storeDir, &o))(t).Close())
 	}, func(im *vfs.MemFS) {
@@ -82,7 +91,7 @@ func TestALedgerMayBeGivenAcrossACrash(t *testing.T) {
 		left := byID(append(makeItems("k", 5)[1:], makeItems("k", 10)[6:]...)...)
 		use(t, im, s.keys, nil, left, "k6")
 	})
-	t.Logf("%d mutations", n)
+	t.Logf("%d mutations, %d images", n, images)
 }
 
 // A crash at any mutation while a store that was put back takes its deletes from the
@@ -108,12 +117,12 @@ func TestCatchingUpMayCrash(t *testing.T) {
 	for _, id := range []string{"k1", "k2", "open1"} {
 		delete(want, id)
 	}
-	n := eachCrash(t, old, func(fs vfs.FS) {
+	n, images := eachCrash(t, old, func(fs vfs.FS) {
 		o := engine.Options{FS: fs, Ledger: engine.LedgerFile(fs, "/ledger")}
 		db := got(engine.Open(storeDir, &o))(t)
 		bix := got(db.LoadIndex(ctx, "a", engine.WithIndexKey(s.keys["a"])))(t)
 		got(bix.Purge(ctx))(t)
 		must(t, db.Close())
 	}, func(im *vfs.MemFS) { use(t, im, s.keys, noted, want, "k5") })
-	t.Logf("%d mutations", n)
+	t.Logf("%d mutations, %d images", n, images)
 }
