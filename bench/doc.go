@@ -2,7 +2,7 @@
 // side in one run, and kills processes that write to them.
 //
 //	go run -C bench . [delete|upsert|erase|all] [--dir DIR] [--items N] [--rounds N] [--json]
-//	go run -C bench . crash [--engine NAME|all] [--kills N] [--fresh N] [--seed S] [--dir DIR] [--keep] [--json]
+//	go run -C bench . crash [--engine NAME|all] [--kills N] [--fresh N] [--broken N] [--seed S] [--dir DIR] [--keep] [--json]
 //
 // # Crashes
 //
