@@ -44,6 +44,7 @@ func parseCrash(args []string, stderr io.Writer) (j crashJob, err error) {
 	f.BoolVar(&j.Keep, "keep", false, "keep the folders; those that show a broken promise are kept anyway")
 	f.BoolVar(&j.json, "json", false, "print JSON")
 	f.IntVar(&j.FolderKills, "fresh", 20, "begin a fresh folder every `N` kills")
+	f.IntVar(&j.MaxBroken, "broken", 3, "go on until `N` folders show a broken promise")
 	if err := f.Parse(args); err != nil {
 		return j, err
 	}
@@ -64,8 +65,8 @@ func parseCrash(args []string, stderr io.Writer) (j crashJob, err error) {
 	if f.NArg() > 0 {
 		err = errors.Join(err, fmt.Errorf("unexpected argument %q", f.Arg(0)))
 	}
-	if j.Kills < 1 || j.FolderKills < 1 {
-		err = errors.Join(err, fmt.Errorf("--kills %d and --fresh %d: both have to be 1 or more", j.Kills, j.FolderKills))
+	if min(j.Kills, j.FolderKills, j.MaxBroken) < 1 {
+		err = errors.Join(err, fmt.Errorf("--kills %d, --fresh %d, --broken %d: all have to be 1 or more", j.Kills, j.FolderKills, j.MaxBroken))
 	}
 	return j, err
 }

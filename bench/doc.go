@@ -1,7 +1,25 @@
 // Command bench compares Oubliette with other stores on one machine, side by
-// side in one run.
+// side in one run, and kills processes that write to them.
 //
 //	go run -C bench . [delete|upsert|erase|all] [--dir DIR] [--items N] [--rounds N] [--json]
+//	go run -C bench . crash [--engine NAME|all] [--kills N] [--fresh N] [--broken N] [--seed S] [--dir DIR] [--keep] [--json]
+//
+// # Crashes
+//
+// crash starts processes that write to a store on the real file system, kills
+// them in the middle of whatever they do, opens what they leave and holds it
+// against every call that was acknowledged; then the store erases, and every
+// byte of every file is searched for what was deleted. Package crash says how,
+// what each verdict means and what a kill cannot show. It exits with 1 when a
+// store has broken what it promises, and keeps the folder then. Bytes that are
+// left by a store that does not promise to erase are a finding, no failure. The
+// seed that it prints chooses the same calls again; the moments of the kills
+// are the machine's.
+//
+// The stores are those of package peers: oubliette, pebble and pebble3 as
+// below, with a ledger, small segments and a short deadline, and badger, bbolt
+// and sqlite. One more takes one file in that folder, or, outside of it, a
+// program that hands a store.Kind to crash.Run.
 //
 // # What a figure is
 //
@@ -17,7 +35,7 @@
 // at the end, and syncs every call. Each goes through a file system of its own
 // that counts writes and syncs on their way to the operating system's.
 //
-// # The stores
+// # The stores that are measured
 //
 //   - oubliette: package engine with its defaults;
 //   - pebble: Pebble as it comes, one key an item, the value sealed;

@@ -102,6 +102,11 @@ func (c *child) carryOut(o *order, reply *message) error {
 	case doWork:
 		c.work(ctx, o.Work)
 		return nil
+	case doStop:
+		c.stop.Store(true)
+		c.busy.Wait()
+		c.stop.Store(false)
+		return nil
 	case doClose, doCloseNow:
 		return c.close(o.Do == doCloseNow)
 	}

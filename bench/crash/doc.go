@@ -32,8 +32,10 @@
 // store's folder for the bytes of every item that was deleted, replaced or has
 // expired: residue. That breaks the word of a store that promises to erase, and
 // is a finding about one that does not. Then the same child goes on to write,
-// until it is killed. After some kills a fresh folder is begun; before that the
-// store is closed in good order, and opened and compared once more.
+// until it is killed. After some kills a fresh folder is begun. Before that the
+// store is used for a while without a kill, and compared, erased and searched as
+// it is then; and it is closed in good order, opened again, and all that once
+// more.
 //
 // # What is searched for
 //

@@ -161,7 +161,8 @@ func (f *folder) aim() string {
 	return all[f.rnd.IntN(len(all))]
 }
 
-// last opens the store, compares, erases and searches, and closes it.
+// last opens the store, compares, erases and searches; lets it be used for a
+// while and does so again without opening it anew; and closes it.
 func (f *folder) last(ctx context.Context) error {
 	s, err := f.start()
 	if err != nil {
@@ -174,11 +175,33 @@ func (f *folder) last(ctx context.Context) error {
 	if err := f.recover(ctx, s); err != nil || f.broken {
 		return err
 	}
+	if err := f.use(ctx, s); err != nil || f.broken {
+		return err
+	}
 	if _, err := s.do(ctx, &order{Do: doClose}, f.Limit); err != nil {
 		return f.blame(err)
 	}
 	f.phase = "closed in good order"
 	return f.blame(s.finish())
+}
+
+// use lets a child work and stop by itself. A log that was in use until the
+// erasure is searched here; after a kill it is a new one.
+func (f *folder) use(ctx context.Context, s *session) error {
+	f.phase = "used and not killed"
+	if _, err := s.do(ctx, f.workOrder(Writing), f.Limit); err != nil {
+		return f.blame(err)
+	}
+	f.rest(ctx, s, f.Pace)
+	_, err := s.do(ctx, &order{Do: doStop}, f.Limit)
+	f.told()
+	if err != nil {
+		return f.blame(err)
+	}
+	if f.broken {
+		return nil
+	}
+	return f.recover(ctx, s)
 }
 
 // peek lets somebody look who opens the store for reading only.

@@ -53,9 +53,7 @@ func (s *session) waitFor(ctx context.Context, phase string, limit time.Duration
 // killWorking lets a child work and kills it, if possible in the phase that is
 // meant.
 func (f *folder) killWorking(ctx context.Context, s *session, aim string) error {
-	o := &order{Do: doWork, Work: &work{Seed: f.Seed, Session: uint64(f.report.Kills + 1), Writers: f.Writers, IDs: f.IDs,
-		Have: f.oracle.have(), Prefer: aim}}
-	if _, err := s.do(ctx, o, f.Limit); err != nil {
+	if _, err := s.do(ctx, f.workOrder(aim), f.Limit); err != nil {
 		return f.blame(err)
 	}
 	f.rest(ctx, s, time.Duration(f.rnd.Int64N(int64(f.Pace))))
@@ -73,6 +71,14 @@ func (f *folder) killWorking(ctx context.Context, s *session, aim string) error 
 		f.rest(ctx, s, f.spans.within(aim, f.rnd))
 	}
 	return f.kill(ctx, s, aim)
+}
+
+// workOrder tells a child to work. Each has a number of its own, which makes
+// versions of items that no other has.
+func (f *folder) workOrder(prefer string) *order {
+	f.sessions++
+	return &order{Do: doWork, Work: &work{Seed: f.Seed, Session: f.sessions, Writers: f.Writers, IDs: f.IDs,
+		Have: f.oracle.have(), Prefer: prefer}}
 }
 
 // aimWithin is how long a phase may let itself be waited for. After that the

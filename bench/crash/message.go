@@ -74,6 +74,7 @@ const (
 	doErase    task = "erase"
 	doAccount  task = "account for deletes"
 	doWork     task = "begin to work"
+	doStop     task = "stop to work"
 	doClose    task = "close"
 	doCloseNow task = "close while calls are under way"
 )

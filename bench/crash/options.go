@@ -19,7 +19,7 @@ type Options struct {
 	Writers     int           // goroutines that call; 4
 	IDs         int           // ids of each of them; 120
 	Limit       time.Duration // for whatever the store is asked to do; one minute
-	Pace        time.Duration // calls go on for so long at most before a kill is aimed; 300 ms
+	Pace        time.Duration // calls go on for so long at most before a kill is aimed; 200 ms
 	MaxBroken   int           // folders that show a broken promise, after which the run ends; 3
 	Aims        []string      // phases that kills are meant for, one of them drawn each time; all
 	Progress    io.Writer     // a line now and then; nil: none
@@ -43,7 +43,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	o.Limit = cmp.Or(o.Limit, time.Minute)
-	o.Pace = cmp.Or(o.Pace, 300*time.Millisecond)
+	o.Pace = cmp.Or(o.Pace, 200*time.Millisecond)
 	if o.Limit < 0 || o.Pace < 0 {
 		errs = append(errs, fmt.Errorf("crash: Options.Limit is %v and Pace %v, both have to be positive", o.Limit, o.Pace))
 	}

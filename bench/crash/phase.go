@@ -20,7 +20,13 @@ const (
 
 // aims are the phases that kills are meant for, each as often as it stands
 // there relative to the others; a store's own chores are added as they are seen.
-var aims = []string{Writing, Writing, Writing, Erasing, Erasing, Erasing, Compacting, Compacting, Opening, Opening, Closing}
+var aims = []string{
+	Writing, Writing, Writing,
+	Erasing, Erasing, Erasing, Erasing,
+	Compacting, Compacting, Compacting,
+	Opening, Opening, Opening, Opening, // which often comes too late
+	Closing, Closing,
+}
 
 // spans keeps how long the phases take, so that a kill falls within one.
 type spans struct {

@@ -136,8 +136,8 @@ func pattern(name string) string {
 // accounts is how many of the newest receipts are always asked about; of the
 // others one in so many.
 const (
-	accountNewest = 60
-	accountOthers = 10
+	accountNewest = 30
+	accountOthers = 20
 )
 
 // account asks what has become of deletes. All of them have been erased by now.

@@ -113,8 +113,10 @@ func (r *Report) verdict() string {
 	switch {
 	case r.Broken():
 		return "BREAKS what it promises"
+	case r.Kills == 0:
+		return "none: nothing was killed"
 	case r.Residue.Found > 0:
-		return "keeps what it promises; leaves what was deleted on the disk, of which it promises nothing"
+		return "keeps what it promises, which is not that nothing is left: see residue"
 	}
 	return "keeps what it promises"
 }

@@ -41,6 +41,8 @@ type run struct {
 	spans  *spans
 	rnd    *rand.Rand
 	spoken time.Time // when progress was last printed
+
+	sessions uint64 // that have worked
 }
 
 // folder makes a fresh folder and kills in it, until there have been enough

@@ -63,7 +63,7 @@ func start(stderr string, spans *spans, hear func(message)) (*session, error) {
 	}
 	s.in, s.orders = in, gob.NewEncoder(in)
 	if err := s.cmd.Start(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("start a child: %w", err)
 	}
 	go s.listen(out)
 	return s, nil

@@ -41,7 +41,8 @@ func openKeyRing(path string, first engine.Key) (*keyRing, error) {
 	}
 	for line := range bytes.Lines(b) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
-			break // a crash has cut it: the store has not heard of that key
+			// A crash has cut it: the store has not heard of that key.
+			return r, os.Truncate(path, int64(len(b)-len(line)))
 		}
 		if err := r.read(string(line)); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
