@@ -75,7 +75,7 @@ func crashAsItIs(im *vfs.MemFS) *vfs.MemFS { return im.CrashClone(vfs.CrashClone
 // recoveries of two of each of these.
 func TestRecoveryItselfMayCrash(t *testing.T) {
 	rng := newRand(t)
-	first, second, third, some := 6, crashSample(rng, 4, 100), crashSample(rng, 2, 100), 1
+	first, second, third, some := 4, crashSample(rng, 4, 100), crashSample(rng, 2, 100), 1
 	if crashLong() {
 		first, some = 60, 2
 		second = func(int) []crashStyle {
@@ -102,7 +102,7 @@ func TestRecoveryItselfMayCrash(t *testing.T) {
 // It runs a few; OUBLIETTE_LONG=1 runs 60.
 func TestRandomWorkloadsSurviveCrashes(t *testing.T) {
 	rng := newRand(t)
-	rounds := 3
+	rounds := 2
 	if crashLong() {
 		rounds = 60
 	}
