@@ -50,7 +50,7 @@ func TestNothingIsLostOrComesBackWhileBackupsRunAcrossCrash(t *testing.T) {
 			close(open)
 			wg.Wait()
 		}
-		want := crashSample(rng, 18, 1100)
+		want := crashSample(rng, 10, 1100)
 		if crashLong() {
 			want = crashSlice(rng.IntN(6), 6)
 		}

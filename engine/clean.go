@@ -85,10 +85,7 @@ func (db *DB) writeClean(digest crypto.Hash) error {
 	if err != nil {
 		return err
 	}
-	if _, err = f.Write(encodeClean(digest)); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := writeWhole(f, encodeClean(digest)); err != nil {
 		return err
 	}
 	return syncDir(fs, db.dir)

@@ -14,19 +14,19 @@ import (
 // stood, and the sequence number at which it died.
 type crashNotes struct {
 	chunks map[uint64]crashVersion // eight bytes of sealed rows
-	first  []uint64                // a bit for each of their first 22 bits: tells most places apart
+	first  []uint64                // a bit for each of their first 24 bits: tells most places apart
 	died   map[crashVersion]uint64
 }
 
 func newCrashNotes() *crashNotes {
-	return &crashNotes{chunks: make(map[uint64]crashVersion), first: make([]uint64, 1<<16), died: make(map[crashVersion]uint64)}
+	return &crashNotes{chunks: make(map[uint64]crashVersion), first: make([]uint64, 1<<18), died: make(map[crashVersion]uint64)}
 }
 
 func (n *crashNotes) add(v crashVersion, sealed []byte) {
 	for ; len(sealed) >= 8; sealed = sealed[8:] {
 		c := binary.LittleEndian.Uint64(sealed)
 		n.chunks[c] = v
-		n.first[c>>6&(1<<16-1)] |= 1 << (c & 63)
+		n.first[c>>6&(1<<18-1)] |= 1 << (c & 63)
 	}
 }
 
@@ -59,7 +59,7 @@ func (n *crashNotes) search(fs vfs.FS, paths ...string) (map[crashVersion]int, e
 func (n *crashNotes) count(b []byte, found map[crashVersion]int) (v crashVersion, any bool) {
 	for i := 0; i+8 <= len(b); i++ {
 		c := binary.LittleEndian.Uint64(b[i:])
-		if n.first[c>>6&(1<<16-1)]&(1<<(c&63)) == 0 {
+		if n.first[c>>6&(1<<18-1)]&(1<<(c&63)) == 0 {
 			continue
 		}
 		if at, ok := n.chunks[c]; ok {

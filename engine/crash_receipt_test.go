@@ -7,11 +7,20 @@ import (
 	"oubliette/engine"
 )
 
-// knows is nil when a store knows every acknowledged delete, has come with it as far
-// as it should, and counts, where it has counted, what was there.
+// crashNewest is how many receipts are looked up before a purge: what a crash may lose
+// is the end.
+const crashNewest = 4
+
+// knows is nil when a store knows the acknowledged deletes, has come with them as far
+// as it should, and counts, where it has counted, what was there. When all should be
+// erased, all are looked up, else the newest.
 func (v *crashVerifier) knows(db *engine.DB, m *crashModel, least engine.State) error {
 	ix := make(map[string]*engine.Index)
-	for _, r := range m.receipts {
+	receipts := m.receipts
+	if least < engine.Erased {
+		receipts = receipts[max(0, len(receipts)-crashNewest):]
+	}
+	for _, r := range receipts {
 		if ix[r.index] == nil {
 			var err error
 			if ix[r.index], err = v.load(db, r.index); err != nil {

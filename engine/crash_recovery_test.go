@@ -71,13 +71,13 @@ func crashAsItIs(im *vfs.MemFS) *vfs.MemFS { return im.CrashClone(vfs.CrashClone
 // are opened, purged and closed, and once more in the recovery of that.
 //
 // It takes a sample of a sample; OUBLIETTE_LONG=1 takes every mutation of the
-// recoveries of some 60 images in two styles each, and a third of those of the
+// recoveries of some 25 images in two styles each, and a third of those of the
 // recoveries of two of each of these.
 func TestRecoveryItselfMayCrash(t *testing.T) {
 	rng := newRand(t)
-	first, second, third, some := 6, crashSample(rng, 4, 100), crashSample(rng, 2, 100), 1
+	first, second, third, some := 4, crashSample(rng, 4, 100), crashSample(rng, 2, 100), 1
 	if crashLong() {
-		first, some = 60, 2
+		first, some = 25, 2
 		second = func(int) []crashStyle {
 			return []crashStyle{crashStyles[0], crashStyles[1+rng.IntN(len(crashStyles)-1)]}
 		}
@@ -102,7 +102,7 @@ func TestRecoveryItselfMayCrash(t *testing.T) {
 // It runs a few; OUBLIETTE_LONG=1 runs 60.
 func TestRandomWorkloadsSurviveCrashes(t *testing.T) {
 	rng := newRand(t)
-	rounds := 3
+	rounds := 2
 	if crashLong() {
 		rounds = 60
 	}

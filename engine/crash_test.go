@@ -50,7 +50,7 @@ func crashEvery(t *testing.T, script func(*crashWorld), rng *rand.Rand, rounds i
 func TestNothingAcknowledgedIsLostOrComesBackAcrossCrash(t *testing.T) {
 	rng := newRand(t)
 	if !crashLong() {
-		crashRun(t, crashScript, rng.Uint64(), crashSample(rng, 36, 1400))
+		crashRun(t, crashScript, rng.Uint64(), crashSample(rng, 30, 1400))
 		return
 	}
 	crashEvery(t, crashScript, rng, 16)

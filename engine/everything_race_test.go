@@ -257,10 +257,10 @@ func (m *melee) round(rng *rand.Rand, lasts time.Duration) {
 // with what is left. No call answers what it may not, nothing hangs, Close erases all,
 // and in the end no byte is left of what came once and was deleted.
 //
-// It runs for a second and a half; OUBLIETTE_LONG=1 for two minutes.
+// It runs for a second; OUBLIETTE_LONG=1 for two minutes.
 func TestEveryCallAtOnceAndACloseAmongThem(t *testing.T) {
 	rng := newRand(t)
-	lasts := 1500 * time.Millisecond
+	lasts := 800 * time.Millisecond
 	if crashLong() {
 		lasts = 2 * time.Minute
 	}

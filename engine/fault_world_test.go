@@ -71,7 +71,7 @@ func (w *faultWorld) call(what string, next *crashModel, run func() error) bool 
 			w.maybe = next
 		}
 		w.failed = true
-	case w.failed && !w.in.sticky: // else other things may fail first
+	case w.failed && !w.in.sticky && w.in.times == 0: // else other things may fail first
 		w.errorf("%s after ErrFailed answers %v", what, err)
 	default:
 		w.errs = append(w.errs, fmt.Errorf("%s: %w", what, err))

@@ -161,16 +161,26 @@ func createDir(fs vfs.FS, dir, path string) error {
 	if err != nil {
 		return err
 	}
-	if _, err = f.Write(encodeFormat()); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := writeWhole(f, encodeFormat()); err != nil {
 		return err
 	}
 	if err := syncDir(fs, dir); err != nil {
 		return err
 	}
 	return syncDir(fs, fs.PathDir(dir))
+}
+
+// writeWhole writes and syncs a small file, and closes it. A file system may write
+// less than it was given and answer no error.
+func writeWhole(f vfs.File, b []byte) error {
+	n, err := f.Write(b)
+	if err == nil && n != len(b) {
+		err = io.ErrShortWrite
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }

@@ -249,7 +249,7 @@ func (p *putBacks) refuses(refused []string) {
 // It does so a few times; OUBLIETTE_LONG=1 begins 100 stores.
 func TestAStoreIsPutBackAgainAndAgain(t *testing.T) {
 	rng := newRand(t)
-	stores, rounds := 1, 4
+	stores, rounds := 1, 3
 	if crashLong() {
 		stores, rounds = 100, 7
 	}
