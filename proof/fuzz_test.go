@@ -29,6 +29,11 @@ func FuzzVerify(f *testing.F) {
 		} else if d != (Document{}) {
 			t.Error("something is answered beside an error")
 		}
+		_, receipt := VerifyReceipt(b, w.root.Public())
+		_, certificate := VerifyCertificate(b, w.root.Public())
+		if (receipt == nil) != (d.Receipt != nil) || (certificate == nil) != (d.Certificate != nil) {
+			t.Errorf("%+v as a receipt: %v, as a certificate: %v", d, receipt, certificate)
+		}
 		for _, kind := range []crypto.Domain{crypto.DomainReceipt, crypto.DomainCertificate} {
 			for _, key := range []*crypto.Signer{w.root, w.writer} {
 				d, err := Verify(resign(t, key, kind, b), w.root.Public())
