@@ -146,17 +146,19 @@ func TestAMissingLogIsTold(t *testing.T) {
 func TestAManifestIsHeldAgainstItsMark(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	db := mustOpen(t, fs, Options{tune: tuning{memTableSize: 32 << 10, l0Compact: 100}})
-	moments := []map[string][]byte{filesOf(t, fs)}
+	// Not of fs itself: from there files go while they are read.
+	durable := func() map[string][]byte { return filesOf(t, fs.CrashClone(vfs.CrashCloneCfg{})) }
+	moments := []map[string][]byte{durable()}
 	for i := range 30 {
 		set(t, db, fmt.Sprintf("k%02d", i), string(noise(uint64(i), 4<<10)))
 		if i%10 == 9 {
 			if err := db.p.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			moments = append(moments, filesOf(t, fs))
+			moments = append(moments, durable())
 		}
 	}
-	files := filesOf(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	files := durable()
 	mustClose(t, db)
 	name := "MANIFEST-000005"
 	whole := files[name]
