@@ -16,8 +16,8 @@
 //     recovery; reads go on; Close returns.
 //   - Damage on disk is a fault.CorruptionError whose path is the database's
 //     directory, or the file where it is known. So is a log file, a table or a
-//     manifest that is missing, is another database's, or was put back to an
-//     earlier state: Pebble alone would answer from what it finds.
+//     manifest that is missing or another database's, and a manifest that was put
+//     back to an earlier state: Pebble alone would answer from what it finds.
 //
 // # How
 //
@@ -52,7 +52,9 @@
 // A log that was cut, or damaged in its last 32 KiB, is not told from one whose end
 // a crash has torn: the commits behind that place are lost in silence, all of them
 // and none before, and who needs to know compares with what was acknowledged.
-// Damage further ahead of the log's end is told, and a log that is gone.
+// Damage further ahead of the log's end is told, and a log that is gone. A log put
+// back to an earlier state is one that was cut. A copy of the whole directory has the
+// same id: a file of one is not told from that of the same number of the other.
 //
 // A batch holds at most MaxBatch bytes. Erasure is not promised here: Pebble
 // reuses log files without clearing them, and what is deleted stays in tables

@@ -18,9 +18,11 @@ const identityFile = "IDENTITY"
 const (
 	identityMagic   = "OUBLDBI\x00"
 	identityVersion = 1
-	// slotSize is a sector. There are two of them, written in turn: where a write was
-	// cut off, the other one says what was so before.
-	slotSize     = 512
+	// slotSize is the largest block that disks write as one. There are two slots,
+	// written in turn: where a write was cut off, the other one says what was so
+	// before. Nearer together one write that is cut off could take both: a disk with
+	// sectors of 512 bytes on blocks of 4 KiB writes the whole block anew.
+	slotSize     = 4096
 	identitySize = 2 * slotSize
 	checksumSize = 8
 	maxMarks     = 2

@@ -28,7 +28,7 @@ func TestIdentityIsAsItsPageShows(t *testing.T) {
 		field("manifest: number", 8), field("manifest: bytes that are durable", 8), field("manifest: SHA-256 of them, first 16 bytes", 16),
 		field("manifest: number", 8), field("manifest: bytes that are durable", 8), field("manifest: SHA-256 of them, first 16 bytes", 16),
 		field("number of log files", 1), field("log file: number", 8), field("log file: number", 8),
-		field("zeros", 388), field("SHA-256 of all before, first 8 bytes", 8),
+		field("zeros", 3972), field("SHA-256 of all before, first 8 bytes", 8),
 	})
 	golden.Check(t, "database.md", "head", encodeHead(n.id, 9), []golden.Field{
 		field("magic", 8), field("version", 2), field("database id", 16), field("file's number", 8),
@@ -89,7 +89,7 @@ func TestForeignNewerAndDamagedIdentitiesAreToldApart(t *testing.T) {
 		is error
 	}{
 		"empty":         {nil, fault.ErrForeign},
-		"something":     {bytes.Repeat([]byte("else"), 256), fault.ErrForeign},
+		"something":     {bytes.Repeat([]byte("else"), identitySize/4), fault.ErrForeign},
 		"newer":         {edit(8, 2), fault.ErrNewer},
 		"of no version": {edit(8, 0), fault.ErrDamaged},
 		"damaged":       {edit(100, 0xEE), fault.ErrDamaged},
@@ -126,7 +126,7 @@ func TestListsOfAnIdentityAreBounded(t *testing.T) {
 func FuzzIdentity(f *testing.F) {
 	n := exampleIdentity()
 	f.Add(n.file())
-	f.Add(n.file()[:600])
+	f.Add(n.file()[:slotSize+100])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		have, err := decodeIdentity("IDENTITY", b)
 		if err == nil && !bytes.Contains(b, have.encode()) {

@@ -49,13 +49,20 @@ func (o ordered) Remove(name string) error {
 	return o.FS.Remove(name)
 }
 
-// settle makes the directory of a marker durable. That it can't is latched:
-// Pebble is told of no failure, and from here on of no success that counts.
+// settle makes the directory of a marker durable.
 func (o ordered) settle(name string) {
-	if !strings.HasPrefix(o.PathBase(name), marker) || o.Err() != nil {
+	if strings.HasPrefix(o.PathBase(name), marker) {
+		o.syncDir(o.PathDir(name))
+	}
+}
+
+// syncDir makes the names in a directory durable. That it can't, be it for want of a
+// descriptor, is latched: Pebble, which panics where its log can't move on, is told of
+// no failure, and from here on of no success that counts.
+func (o ordered) syncDir(dir string) {
+	if o.Err() != nil {
 		return
 	}
-	dir := o.PathDir(name)
 	if err := syncDir(o.FS, dir); err != nil {
 		o.Fail(&iofs.PathError{Op: "sync", Path: dir, Err: err})
 	}

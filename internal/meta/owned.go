@@ -216,7 +216,7 @@ func (o *owned) writeHead(name string, k kind, number uint64, f vfs.File) (vfs.F
 	_, err := f.Write(encodeHead(o.databaseID(), number))
 	if err == nil && k == kindLog {
 		if err = f.Sync(); err == nil {
-			err = syncDir(o.FS, o.PathDir(name))
+			o.syncDir(o.PathDir(name))
 		}
 	}
 	if err != nil {
@@ -235,19 +235,25 @@ func (o *owned) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) 
 		return o.ordered.ReuseForWrite(oldname, newname, c)
 	}
 	o.forget(oldname)
-	old, err := o.ordered.OpenReadWrite(oldname, c)
-	if err != nil {
-		return nil, err
-	}
-	_, err = old.WriteAt(encodeHead(o.databaseID(), number), 0)
-	if err = errors.Join(err, old.Sync(), old.Close()); err != nil {
-		return nil, err
-	}
+	o.rehead(oldname, number, c)
 	f, err := o.ordered.ReuseForWrite(oldname, newname, c)
 	if err != nil {
 		return nil, err
 	}
 	return o.writeHead(newname, k, number, f) // once more: behind it Pebble goes on
+}
+
+// rehead gives a log file that is to be used again its new head. That it can't is
+// latched, as in syncDir: also once latched opening a file takes a descriptor.
+func (o *owned) rehead(name string, number uint64, c vfs.DiskWriteCategory) {
+	f, err := o.ordered.OpenReadWrite(name, c)
+	if err == nil {
+		_, err = f.WriteAt(encodeHead(o.databaseID(), number), 0)
+		err = errors.Join(err, f.Sync(), f.Close())
+	}
+	if err != nil {
+		o.Fail(&iofs.PathError{Op: "write", Path: name, Err: err})
+	}
 }
 
 // Open opens a file for reading, when it is the one that it has to be.
@@ -277,6 +283,12 @@ func (o *owned) Stat(name string) (vfs.FileInfo, error) {
 		return sized{fi, max(fi.Size()-headSize, 0)}, nil
 	}
 	return fi, nil
+}
+
+// OpenDir opens a directory for syncing.
+func (o *owned) OpenDir(name string) (vfs.File, error) {
+	f, err := o.ordered.OpenDir(name)
+	return f, o.noteRead(err)
 }
 
 // List answers the names in a directory.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -144,17 +146,19 @@ func TestAMissingLogIsTold(t *testing.T) {
 func TestAManifestIsHeldAgainstItsMark(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	db := mustOpen(t, fs, Options{tune: tuning{memTableSize: 32 << 10, l0Compact: 100}})
-	moments := []map[string][]byte{filesOf(t, fs)}
+	// Not of fs itself: from there files go while they are read.
+	durable := func() map[string][]byte { return filesOf(t, fs.CrashClone(vfs.CrashCloneCfg{})) }
+	moments := []map[string][]byte{durable()}
 	for i := range 30 {
 		set(t, db, fmt.Sprintf("k%02d", i), string(noise(uint64(i), 4<<10)))
 		if i%10 == 9 {
 			if err := db.p.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			moments = append(moments, filesOf(t, fs))
+			moments = append(moments, durable())
 		}
 	}
-	files := filesOf(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	files := durable()
 	mustClose(t, db)
 	name := "MANIFEST-000005"
 	whole := files[name]
@@ -235,4 +239,122 @@ func TestADatabaseWithoutItsIdentityIsDamaged(t *testing.T) {
 	files := filesOf(t, filled(t))
 	wantCorrupt(t, "missing", openAndRead(t, with(files, identityFile, nil)), identityFile)
 	wantCorrupt(t, "of another database", openAndRead(t, with(files, identityFile, filesOf(t, filled(t))[identityFile])), "database")
+}
+
+// unreadable fails one way to open or to read, or every way, from the n-th call on.
+type unreadable struct {
+	vfs.FS
+	op    string
+	n     atomic.Int64 // of calls that succeed first
+	calls atomic.Int64
+}
+
+var errUnreadable = errors.New("too many open files")
+
+func (fs *unreadable) fail(op string) error {
+	if op != fs.op && (fs.op != "anything" || op == "stat") { // which takes no descriptor
+		return nil
+	}
+	if fs.calls.Add(1) <= fs.n.Load() {
+		return nil
+	}
+	return errUnreadable
+}
+
+func (fs *unreadable) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
+	if err := fs.fail("open"); err != nil {
+		return nil, err
+	}
+	return fs.FS.Open(name, o...)
+}
+
+func (fs *unreadable) OpenDir(name string) (vfs.File, error) {
+	if err := fs.fail("open a directory"); err != nil {
+		return nil, err
+	}
+	return fs.FS.OpenDir(name)
+}
+
+func (fs *unreadable) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	if err := fs.fail("open for writing"); err != nil {
+		return nil, err
+	}
+	return fs.FS.OpenReadWrite(name, c, o...)
+}
+
+func (fs *unreadable) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := fs.fail("create"); err != nil {
+		return nil, err
+	}
+	return fs.FS.Create(name, c)
+}
+
+func (fs *unreadable) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := fs.fail("reuse"); err != nil {
+		return nil, err
+	}
+	return fs.FS.ReuseForWrite(oldname, newname, c)
+}
+
+func (fs *unreadable) List(name string) ([]string, error) {
+	if err := fs.fail("list"); err != nil {
+		return nil, err
+	}
+	return fs.FS.List(name)
+}
+
+func (fs *unreadable) Stat(name string) (vfs.FileInfo, error) {
+	if err := fs.fail("stat"); err != nil {
+		return nil, err
+	}
+	return fs.FS.Stat(name)
+}
+
+// That something does not read is not damage: another attempt may read it.
+func TestWhatDoesNotReadIsNotCalledDamaged(t *testing.T) {
+	files := filesOf(t, filled(t))
+	for _, op := range []string{"open", "open a directory", "list", "stat"} {
+		for _, o := range []Options{{ReadOnly: true}, {}} {
+			failed := 0
+			for n := int64(0); ; n++ {
+				fs := &unreadable{FS: holding(t, files), op: op}
+				fs.n.Store(n)
+				db, err := Open(fs, dir, o)
+				if err == nil {
+					_ = db.Close()
+					break
+				}
+				if failed++; !errors.Is(err, errUnreadable) || errors.Is(err, fault.ErrCorrupt) {
+					t.Errorf("%s %d: %v", op, n, err)
+				}
+			}
+			t.Logf("%s, read-only %v: %d calls", op, o.ReadOnly, failed)
+		}
+	}
+}
+
+// Where no descriptor is left the log does not move on to another file, a new one or one
+// that is used again: that ends writing, not the process.
+func TestALogThatCannotMoveOnForWantOfADescriptorIsAFailedWrite(t *testing.T) {
+	step := int64(1)
+	if testing.Short() {
+		step = 4
+	}
+	for _, op := range []string{"open a directory", "open for writing", "anything"} {
+		for from := int64(0); from < 90; from += step {
+			fs := &unreadable{FS: vfs.NewMem(), op: op}
+			fs.n.Store(math.MaxInt64)
+			db := mustOpen(t, fs, small)
+			fs.n.Store(fs.calls.Load() + from)
+			within(t, limit, op, func() {
+				r := commitAll(db, workload(50))
+				if from == 0 && r.err == nil || r.err != nil && (!errors.Is(r.err, fault.ErrFailed) || !errors.Is(r.err, errUnreadable)) {
+					t.Errorf("%s, from %d: commit: %v", op, from, r.err)
+				}
+				if err := db.Close(); r.err != nil && !errors.Is(err, fault.ErrFailed) {
+					t.Errorf("%s, from %d: Close: %v", op, from, err)
+				}
+			})
+		}
+	}
 }
