@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"path/filepath"
 	"sync"
@@ -139,28 +138,29 @@ func (o *oubliette) Get(ctx context.Context, ids []string) (items []Item, err er
 	return items, err
 }
 
-// Items begins again when the key has changed before the first item has come.
+// Items begins again when the key changes half-way, which ends a scan by the old
+// one, and leaves out what it has answered already.
 func (o *oubliette) Items(ctx context.Context) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		began, stopped := false, false
+		seen := make(map[string]bool) // stays empty where no key changes
 		err := o.with(func(ix *engine.Index) error {
 			for it, err := range ix.Items(ctx, engine.AllFields) {
 				if err != nil {
-					if began { // not to be begun again
-						stopped = !yield(Item{}, fmt.Errorf("items, half-way: %w", err)) || stopped
-						return nil
-					}
 					return err
 				}
-				began = true
+				if seen[it.ID] {
+					continue
+				}
+				if o.ring != nil {
+					seen[it.ID] = true
+				}
 				if !yield(it, nil) {
-					stopped = true
 					return nil
 				}
 			}
 			return nil
 		})
-		if err != nil && !stopped {
+		if err != nil {
 			yield(Item{}, err)
 		}
 	}

@@ -3,6 +3,7 @@ package peers
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,6 +192,37 @@ func TestOublietteChecksThatOldKeysOpenNothing(t *testing.T) {
 	}
 	if err := o.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "it opens the index") {
 		t.Errorf("a user who is in: %v", err)
+	}
+}
+
+func TestOublietteScanOutlivesAChangeOfTheKey(t *testing.T) {
+	s := testSetup(t, "oubliette")
+	s.Aside = t.TempDir()
+	o := openKeyed(t, s)
+	defer o.Close()
+	items := make([]Item, 1000)
+	for i := range items {
+		items[i].ID = fmt.Sprint("item ", i)
+	}
+	if err := o.Upsert(t.Context(), items); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for it, err := range o.Items(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[it.ID] {
+			t.Errorf("%s comes twice", it.ID)
+		}
+		if seen[it.ID] = true; len(seen) == 10 {
+			if err := o.rotate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(seen) != len(items) {
+		t.Errorf("%d items, want %d", len(seen), len(items))
 	}
 }
 
