@@ -77,14 +77,18 @@ func (a ages) tell(now time.Time, within time.Duration) (told bool, next time.Du
 func (s *state) watch() {
 	within := s.db.opts.PurgeWithin
 	s.mu.Lock()
+	s.mu.watcher = nil
+	if s.mu.ended != nil {
+		s.mu.Unlock()
+		return
+	}
 	told, next, none := s.mu.ages.tell(time.Now(), within)
 	ids, overdue, oldest := s.mu.ages.pending(time.Now(), within)
-	ended := s.mu.ended != nil
-	if s.mu.watching = !none && !ended; s.mu.watching {
-		time.AfterFunc(next, s.watch)
+	if !none {
+		s.watchLocked(next)
 	}
 	s.mu.Unlock()
-	if !told || ended {
+	if !told {
 		return
 	}
 	s.db.opts.Logger.Warn("erasures are overdue", "index", s.cat.id, "ids", overdue, "of", ids, "oldest", oldest)
@@ -93,14 +97,27 @@ func (s *state) watch() {
 	}
 }
 
+// watchLocked has watch called after a time, unless that is under way or the state has
+// ended: a timer keeps the whole state in memory.
+func (s *state) watchLocked(after time.Duration) {
+	if s.mu.watcher == nil && s.mu.ended == nil {
+		s.mu.watcher = time.AfterFunc(after, s.watch)
+	}
+}
+
+// unwatchLocked ends that.
+func (s *state) unwatchLocked() {
+	if s.mu.watcher != nil {
+		s.mu.watcher.Stop()
+		s.mu.watcher = nil
+	}
+}
+
 // agedLocked notes a delete that has become visible.
 func (s *state) agedLocked(seq, ids uint64) {
 	within := s.db.opts.PurgeWithin
 	s.mu.ages.add(time.Now(), within, seq, ids)
-	if !s.mu.watching {
-		s.mu.watching = true
-		time.AfterFunc(within+time.Millisecond, s.watch)
-	}
+	s.watchLocked(within + time.Millisecond)
 }
 
 // setErased notes that all that is deleted up to a sequence number is off the disk;

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -175,4 +177,32 @@ func TestCloseAmidCalls(t *testing.T) {
 		}
 		wantItems(t, s.load("a"), want, absent...)
 	}
+}
+
+// Nothing of a store stays in memory once it is closed, however long deletes may wait
+// for their erasure: no timer keeps it.
+func TestAClosedStoreLeavesMemory(t *testing.T) {
+	ctx := context.Background()
+	use := func() weak.Pointer[vfs.MemFS] {
+		mem := vfs.NewCrashableMem()
+		db := got(engine.Open(storeDir, &engine.Options{FS: mem, PurgeWithin: time.Hour}))(t)
+		for _, name := range []string{"a", "b"} {
+			key := engine.NewKey()
+			ix := got(db.CreateIndex(ctx, name, key, engine.IndexConfig{}))(t)
+			must(t, ix.Upsert(ctx, makeItems("k", 10)))
+			got(ix.Delete(ctx, []string{"k1"}))(t)
+			must(t, ix.CreateUserKeys(ctx, userID(1), engine.NewKey(), engine.PermRead, key)) // ends one state
+			got(ix.Delete(ctx, []string{"k2"}))(t)
+			if name == "b" {
+				must(t, db.DeleteIndex(ctx, name, key))
+			}
+		}
+		must(t, db.Close())
+		return weak.Make(mem)
+	}
+	disk := use()
+	eventually(t, 10*time.Second, "the store's disk has left memory", func() bool {
+		runtime.GC()
+		return disk.Value() == nil
+	})
 }

@@ -71,7 +71,7 @@ type state struct {
 		keys      *keyring             // of the last caller who may write: maintenance's
 		reader    crypto.ReaderKey     // of the first caller who may read, for it as well
 		dim       dimension
-		watching  bool               // a timer runs for what becomes overdue
+		watcher   *time.Timer        // runs for what becomes overdue; nil: none does
 		waiting   chan struct{}      // closed and replaced when memory has been freed
 		doomed    []crypto.SegmentID // files that could not be destroyed yet
 
@@ -203,6 +203,7 @@ func (s *state) leave() {
 func (s *state) end(why error) {
 	s.mu.Lock()
 	s.mu.ended = why
+	s.unwatchLocked()
 	idle := s.idle
 	s.mu.Unlock()
 	s.ops.Add(1)
@@ -223,6 +224,7 @@ func (s *state) revive(failed error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.ended, s.mu.keys = nil, nil
+	s.watchLocked(0)
 	s.idle = &idleness{ch: make(chan struct{})}
 }
 
