@@ -4,8 +4,10 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"oubliette/engine"
+	"oubliette/segment"
 )
 
 // modelCaller is who makes a call, with which handle, and what is expected of it.
@@ -101,13 +103,54 @@ func (m *modelMachine) change(c epochChange) {
 		m.wants(c.what+" by another", c.run(ix, from, c.next(from)), engine.ErrWrongKey)
 		return
 	}
-	next := c.next(x.keys)
+	next, was := c.next(x.keys), m.slots(ix)
 	m.must(c.run(ix, x.keys, next))
+	if is := m.slots(ix); was != "" && is != "" && (is == was) == x.keys.shutsOut(next) {
+		m.t.Fatalf("%s: the header slots are sealed to reader key %.8s, they were to %.8s", c.what, is, was)
+	}
 	m.enterEpoch(x, next)
 	m.must(m.handles(x))
 	if users, err := ix.ListUserKeys(context.Background(), next.root); err != nil || len(users) != len(next.users) {
 		m.t.Fatalf("%s: the users are %v (%v), want %d", c.what, users, err, len(next.users))
 	}
+}
+
+// slots is the reader key to which an index's segments are sealed, each in one slot;
+// empty where there is none.
+func (m *modelMachine) slots(ix *engine.Index) (reader string) {
+	m.t.Helper()
+	headers, err := epochHeaders(m.disk.mem)
+	m.must(err)
+	for path, slots := range headers {
+		if !strings.Contains(path, ix.ID().String()) {
+			continue
+		}
+		for _, b := range slots {
+			if len(b) < segment.HeaderSlotSize || string(b[:8]) != epochSlotMagic {
+				continue // zeros, or of a file on its way in
+			}
+			if is := epochSealedTo(b); reader != "" && is != reader || slots[0] != nil && slots[1] != nil {
+				m.t.Fatalf("%s has a header slot of reader key %.8s, another has %.8s", path, is, reader)
+			} else {
+				reader = is
+			}
+		}
+	}
+	return reader
+}
+
+// shutsOut tells whether somebody who could read may not any more: then every segment
+// is sealed to another reader key.
+func (s *epochState) shutsOut(next *epochState) bool {
+	if !s.root.Equal(next.root) {
+		return true
+	}
+	for id, u := range s.users {
+		if n, ok := next.users[id]; u.perm&engine.PermRead != 0 && (!ok || !n.key.Equal(u.key)) {
+			return true
+		}
+	}
+	return false
 }
 
 // enterEpoch notes whose keys open nothing any more.

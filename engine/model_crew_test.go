@@ -32,7 +32,7 @@ func TestConcurrentCallersSeeTheirOwnWrites(t *testing.T) {
 	rng := newRand(t)
 	stores, rounds, steps := 1, 2, 60
 	if crashLong() {
-		stores, rounds, steps = 30, 20, 200
+		stores, rounds, steps = 12, 20, 200
 	}
 	var total, images atomic.Int64
 	began := time.Now()

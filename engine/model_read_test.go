@@ -79,8 +79,11 @@ func (m *modelMachine) whole() {
 // as much as he may see, and nothing to who has been revoked.
 func (s *modelStore) shownBy(db *engine.DB) error {
 	names, err := db.ListIndexes()
-	if want := slices.Sorted(maps.Keys(s.indexes)); err != nil || !slices.Equal(names, want) {
-		return fmt.Errorf("the indexes are %q (%w), want %q", names, err, want)
+	if err != nil {
+		return err
+	}
+	if want := slices.Sorted(maps.Keys(s.indexes)); !slices.Equal(names, want) {
+		return fmt.Errorf("the indexes are %q, want %q", names, want)
 	}
 	for _, name := range names {
 		if err := s.indexes[name].shownBy(db); err != nil {

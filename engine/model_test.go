@@ -143,6 +143,8 @@ type modelCounts struct {
 	sequences int
 	of        map[string]int // steps by kind
 	took      map[string]time.Duration
+	longest   time.Duration
+	slowest   string     // which step took longest
 	taken     []string   // the steps of the sequence under way
 	failed    [][]string // those of the sequences that failed
 }
@@ -157,7 +159,11 @@ func (c *modelCounts) step(name string, run func()) {
 	began := time.Now()
 	run()
 	c.of[name]++
-	c.took[name] += time.Since(began)
+	took := time.Since(began)
+	c.took[name] += took
+	if took > c.longest {
+		c.longest, c.slowest = took, name
+	}
 }
 
 func (c *modelCounts) log(t *testing.T) {
@@ -168,5 +174,5 @@ func (c *modelCounts) log(t *testing.T) {
 		each = append(each, fmt.Sprintf("%s %d (%v each)", name, c.of[name], (c.took[name]/time.Duration(c.of[name])).Round(time.Microsecond)))
 	}
 	took := time.Since(c.began)
-	t.Logf("%d steps in %d sequences, %.0f a second: %s", total, c.sequences, float64(total)/took.Seconds(), strings.Join(each, ", "))
+	t.Logf("%d steps in %d sequences, %.0f a second, the longest a %s of %v: %s", total, c.sequences, float64(total)/took.Seconds(), c.slowest, c.longest.Round(time.Millisecond), strings.Join(each, ", "))
 }
