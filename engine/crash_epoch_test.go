@@ -203,10 +203,10 @@ type epochRecorder struct {
 }
 
 func (r *epochRecorder) wrap(fs vfs.FS) vfs.FS {
-	return crashLocks{failfs.New(fs, func(_ int, op, path string) failfs.Verdict {
+	return failfs.New(crashWhole{fs, &r.mu}, func(_ int, op, path string) failfs.Verdict {
 		r.before(op, path)
 		return failfs.Pass
-	}), &r.mu}
+	})
 }
 
 // count is how many mutations there have been.

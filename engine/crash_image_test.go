@@ -73,24 +73,31 @@ type crashRecorder struct {
 
 func newCrashRecorder(mem *vfs.MemFS, seed uint64, want func(int) []crashStyle) (*crashRecorder, vfs.FS) {
 	r := &crashRecorder{mem: mem, want: want, seed: seed, now: newCrashModel()}
-	return r, crashLocks{failfs.New(mem, func(_ int, op, path string) failfs.Verdict {
+	return r, failfs.New(crashWhole{mem, &r.mu}, func(_ int, op, path string) failfs.Verdict {
 		r.before(op, path)
 		return failfs.Pass
-	}), &r.mu}
+	})
 }
 
-// crashLocks takes no image while a file is being locked: MemFS does that in two
-// steps, and a clone that comes between them waits for the first and keeps the
-// second waiting. taking is held while an image is taken.
-type crashLocks struct {
-	*failfs.FS
+// crashWhole keeps an image from being taken within a lock or a reuse: MemFS does
+// either in two steps, and a clone that comes between them waits for the first and
+// keeps the second waiting. taking is held while an image is taken; it stands below
+// what asks for one, which must not hold it when it goes on.
+type crashWhole struct {
+	vfs.FS
 	taking *sync.Mutex
 }
 
-func (fs crashLocks) Lock(name string) (io.Closer, error) {
+func (fs crashWhole) Lock(name string) (io.Closer, error) {
 	fs.taking.Lock()
 	defer fs.taking.Unlock()
 	return fs.FS.Lock(name)
+}
+
+func (fs crashWhole) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	fs.taking.Lock()
+	defer fs.taking.Unlock()
+	return fs.FS.ReuseForWrite(oldname, newname, c)
 }
 
 func (r *crashRecorder) before(op, path string) {

@@ -21,7 +21,7 @@ func eachCrash(t *testing.T, disk *vfs.MemFS, run func(fs vfs.FS), after func(fs
 		mem := disk.CrashClone(vfs.CrashCloneCfg{})
 		var images []*vfs.MemFS
 		var mu sync.Mutex // the database below works in the background, too
-		run(crashLocks{failfs.New(mem, func(n int, op, _ string) failfs.Verdict {
+		run(failfs.New(crashWhole{mem, &mu}, func(n int, op, _ string) failfs.Verdict {
 			mu.Lock()
 			defer mu.Unlock()
 			if n == k && op != "close" {
@@ -33,7 +33,7 @@ func eachCrash(t *testing.T, disk *vfs.MemFS, run func(fs vfs.FS), after func(fs
 				points = max(points, n)
 			}
 			return failfs.Pass
-		}), &mu})
+		}))
 		mu.Lock() // of what works on in the background
 		taken, last := images, points
 		mu.Unlock()
