@@ -118,7 +118,11 @@ func readTree(fs vfs.FS, dir string, out map[string][]byte) error {
 		case info.IsDir():
 			err = readTree(fs, path, out)
 		default:
-			out[path], err = readFile(fs, path)
+			var b []byte
+			if b, err = readFile(fs, path); errors.Is(err, os.ErrNotExist) {
+				continue // likewise
+			}
+			out[path] = b
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)

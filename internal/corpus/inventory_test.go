@@ -34,12 +34,16 @@ var unreached = map[string]string{
 	"engine.readRun":               "fills the bytes that it is given",
 	"engine.readSmall":             "the argument is a file's name; FuzzOpen has the bytes of FORMAT and CLEAN",
 
-	"internal/corpus.Read":           "the argument is the name of a seed; FuzzDecode has its bytes",
-	"internal/corpus.read":           "the argument is a folder's name; FuzzDecode has the bytes of its files",
-	"internal/meta.(*DB).openPebble": "the argument is a folder's name; what Pebble reads there is Pebble's",
-	"internal/meta.Open":             "the argument is a folder's name; what Pebble reads there is Pebble's",
-	"internal/residue.(*run).verify": "compares bytes: FuzzSearchAgreesWithANaiveSearch",
-	"internal/residue.readAt":        "fills the bytes that it is given",
+	"internal/corpus.Read":                "the argument is the name of a seed; FuzzDecode has its bytes",
+	"internal/corpus.read":                "the argument is a folder's name; FuzzDecode has the bytes of its files",
+	"internal/meta.(*DB).openPebble":      "the argument is a folder's name; what Pebble reads there is Pebble's",
+	"internal/meta.(*owned).Open":         "hands on to readHead and checkManifest",
+	"internal/meta.(*owned).OpenDir":      "the argument is a folder's name",
+	"internal/meta.(*owned).readHead":     "checkHead behind a read: FuzzHead",
+	"internal/meta.(*owned).readIdentity": "the argument is a file's name; FuzzIdentity has its bytes",
+	"internal/meta.Open":                  "the argument is a folder's name; what Pebble reads there is Pebble's",
+	"internal/residue.(*run).verify":      "compares bytes: FuzzSearchAgreesWithANaiveSearch",
+	"internal/residue.readAt":             "fills the bytes that it is given",
 
 	"ledger.decodeHeader": "through File.start: FuzzLedgerFile",
 

@@ -44,14 +44,39 @@ func parsed(key []byte) (made [][]byte) {
 	return made
 }
 
-// TestSeeds holds the corpus in testdata against the keys of today.
+// TestSeeds holds the corpus in testdata against the keys and files of today.
 func TestSeeds(t *testing.T) {
+	corpus.Hold(t, "FuzzIdentity", identitySeeds(), func(s corpus.Seed) error {
+		_, err := decodeIdentity("IDENTITY", s.Bytes(0))
+		return err
+	})
+	corpus.Hold(t, "FuzzHead", headSeeds(), func(s corpus.Seed) error {
+		return checkHead("file", s.Bytes(0), countUp(1), 9)
+	})
 	corpus.Hold(t, "FuzzParseKeys", keySeeds(), func(s corpus.Seed) error {
 		if len(parsed(s.Bytes(0))) == 0 {
 			return errors.New("no parser takes it")
 		}
 		return nil
 	})
+}
+
+func identitySeeds() []corpus.Seed {
+	n := exampleIdentity()
+	whole := n.file()
+	return []corpus.Seed{
+		corpus.Valid("file", whole), corpus.Valid("one-slot", whole[:slotSize+100]),
+		corpus.Hostile("cut-in-its-slots", whole[:slotSize/2]), corpus.Hostile("longer", append(bytes.Clone(whole), 0)),
+		corpus.Hostile("nothing", []byte{}),
+	}
+}
+
+func headSeeds() []corpus.Seed {
+	whole := encodeHead(countUp(1), 9)
+	return []corpus.Seed{
+		corpus.Valid("head", whole), corpus.Hostile("another-number", encodeHead(countUp(1), 8)),
+		corpus.Hostile("another-database", encodeHead(countUp(2), 9)), corpus.Hostile("cut", whole[:headSize-1]),
+	}
 }
 
 func keySeeds() []corpus.Seed {

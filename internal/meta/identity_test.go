@@ -124,9 +124,6 @@ func TestListsOfAnIdentityAreBounded(t *testing.T) {
 
 // FuzzIdentity: no panic, and what is taken is a slot that was written.
 func FuzzIdentity(f *testing.F) {
-	n := exampleIdentity()
-	f.Add(n.file())
-	f.Add(n.file()[:slotSize+100])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		have, err := decodeIdentity("IDENTITY", b)
 		if err == nil && !bytes.Contains(b, have.encode()) {
@@ -137,11 +134,8 @@ func FuzzIdentity(f *testing.F) {
 
 // FuzzHead: no panic, and one head alone is taken.
 func FuzzHead(f *testing.F) {
-	id := countUp(1)
-	f.Add(encodeHead(id, 9))
-	f.Add(encodeHead(id, 8))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if err := checkHead("file", b, id, 9); err == nil && !bytes.Equal(b, encodeHead(id, 9)) {
+		if err := checkHead("file", b, countUp(1), 9); err == nil && !bytes.Equal(b, encodeHead(countUp(1), 9)) {
 			t.Errorf("%x is taken", b)
 		}
 	})
