@@ -51,6 +51,7 @@ func TestAnIDMayLookLikeAKey(t *testing.T) {
 		t.Errorf("get: %s", out)
 	}
 	c.fails(c.keyed("", "get", id, other), exitNotFound, "not found: argument 2, which is not shown", "1 of 2 ids")
+	c.fails(c.keyed("", "get", "\x9d"+other), exitNotFound, "not found: argument 1, which is not shown", "1 of 1 id")
 	c.fails(c.keyed(other+"\n", "get", "-"), exitNotFound, "not found: "+other)
 	c.keyedOK("", "delete", id)
 	if got := c.ids(); len(got) != 0 {

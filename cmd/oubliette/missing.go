@@ -6,7 +6,7 @@ import (
 )
 
 // missingID names an id without an item. One that was an argument and may be a
-// key is named by its place.
+// key, or hold one, is named by its place.
 type missingID struct {
 	ID       string `json:"id,omitempty"`
 	IDBase64 []byte `json:"id_base64,omitempty"`
@@ -38,7 +38,7 @@ func (e *missingError) Unwrap() error { return errNotFound }
 // missingID names an id by its place among the source's.
 func (s idSource) missingID(id string, at int) missingID {
 	switch {
-	case s.file == "" && looksLikeKey(id):
+	case s.file == "" && keyDigits.MatchString(id):
 		return missingID{Argument: at + 1}
 	case utf8.ValidString(id):
 		return missingID{ID: id}
