@@ -70,6 +70,7 @@ func (m *modelMachine) crash() {
 // before the call or as it is after it, and never between.
 func (m *modelMachine) crashDuring() {
 	name := rapid.SampledFrom(modelCrashes).Draw(m.t, "during")
+	m.ensureIndex() // now: making it would be a call of its own
 	before, c := m.is.clone(), m.crashDraw()
 	m.disk.arm(m.pick(256, "mutations")/8, c)
 	m.actions()[name]()

@@ -17,12 +17,11 @@ import (
 // modelMachine is a store and what it should hold. It is driven by rapid, one
 // step after the other: a failing sequence is shrunk and can be run again.
 type modelMachine struct {
-	t      *rapid.T
-	random func(n int)
-	disk   *modelDisk
-	db     *engine.DB
-	opts   engine.Options
-	clock  *testClock
+	t     *rapid.T
+	disk  *modelDisk
+	db    *engine.DB
+	opts  engine.Options
+	clock *testClock
 	// is is what the store should hold.
 	is    *modelStore
 	notes *crashNotes // sealed bytes of what was about to die, by index and version
@@ -45,11 +44,10 @@ var modelNames = []string{"a", "b"}
 // modelIDs is how many ids an index has.
 const modelIDs = 32
 
-// newModelMachine makes a store with one index. random determines what is drawn as
-// keys from then on.
-func newModelMachine(t *rapid.T, random func(int)) *modelMachine {
+// newModelMachine makes a store with one index.
+func newModelMachine(t *rapid.T) *modelMachine {
 	m := &modelMachine{
-		t: t, random: random, clock: newTestClock(), is: &modelStore{indexes: make(map[string]*modelIndex)}, notes: newCrashNotes(),
+		t: t, clock: newTestClock(), is: &modelStore{indexes: make(map[string]*modelIndex)}, notes: newCrashNotes(),
 		disk: newModelDisk(vfs.NewCrashableMem()), ledger: rapid.Bool().Draw(t, "ledger"),
 	}
 	m.opts = engine.Options{PurgeWithin: time.Hour, SegmentSize: 64 << 10}
@@ -100,11 +98,16 @@ func (m *modelMachine) pick(n int, what string) int {
 	return rapid.IntRange(0, n-1).Draw(m.t, what)
 }
 
-// index draws one; where there is none it makes one.
-func (m *modelMachine) index() *modelIndex {
+// ensureIndex makes an index where there is none.
+func (m *modelMachine) ensureIndex() {
 	if len(m.is.indexes) == 0 {
 		m.create(modelNames[0])
 	}
+}
+
+// index draws one.
+func (m *modelMachine) index() *modelIndex {
+	m.ensureIndex()
 	names := slices.Sorted(maps.Keys(m.is.indexes))
 	return m.is.indexes[names[m.pick(len(names), "index")]]
 }

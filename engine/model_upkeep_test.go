@@ -69,7 +69,6 @@ func (m *modelMachine) createIndex() {
 
 func (m *modelMachine) create(name string) {
 	m.born++
-	m.random(m.born)
 	x := newModelIndex(name, m.born)
 	ctx := context.Background()
 	_, err := m.db.CreateIndex(ctx, name, x.keys.root, engine.IndexConfig{Dimension: testDim * m.pick(2, "dimension")})

@@ -140,6 +140,7 @@ func userSeeds() []corpus.Seed {
 	id := "000102030405060708090a0b0c0d0e0f"
 	return []corpus.Seed{
 		corpus.Valid("id", id), corpus.Valid("upper", strings.ToUpper(id)), corpus.Valid("root", rootName), corpus.Hostile("empty", ""),
+		corpus.Hostile("root-cut", "root\xa9\xd9y\xbaW"), corpus.Hostile("rune", "🪔x\xad\xaa\xaa\x99"),
 		corpus.Hostile("zeros", strings.Repeat("0", 32)), corpus.Hostile("cut", id[1:]), corpus.Hostile("longer", id+"0"),
 		corpus.Hostile("key", id+id), corpus.Hostile("no-digit", id[:31]+"é"), corpus.Hostile("space", " "+id),
 	}
