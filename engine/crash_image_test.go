@@ -22,7 +22,7 @@ func crashLong() bool { return os.Getenv("OUBLIETTE_LONG") != "" }
 
 // crashStyle is what of the unsynced a crash keeps.
 type crashStyle struct {
-	percent int  // of unsynced blocks and names; removals that were not synced come back
+	percent int  // of unsynced blocks, names and removals
 	kill    bool // the process died, the machine did not: everything is as it was written
 }
 
@@ -65,6 +65,7 @@ type crashRecorder struct {
 	mu        sync.Mutex
 	off       bool
 	points    int
+	removed   []string // what a removal has been asked for
 	images    []*crashImage
 	now, next *crashModel
 	during    string
@@ -114,6 +115,9 @@ func (r *crashRecorder) before(op, path string) {
 		r.images = append(r.images, r.take(op, path, style, r.seed+uint64(r.points)*16+uint64(i)))
 	}
 	r.points++
+	if strings.HasPrefix(op, "remove") && !slices.Contains(r.removed, path) {
+		r.removed = append(r.removed, path)
+	}
 }
 
 func (r *crashRecorder) take(op, path string, style crashStyle, seed uint64) *crashImage {
@@ -124,9 +128,25 @@ func (r *crashRecorder) take(op, path string, style crashStyle, seed uint64) *cr
 	if style.kill {
 		im.fs = crashKilled(r.mem)
 	} else {
-		im.fs = r.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: style.percent, RNG: rand.New(rand.NewPCG(seed, 7))})
+		rng := rand.New(rand.NewPCG(seed, 7))
+		im.fs = r.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: style.percent, RNG: rng})
+		r.keepRemovals(im.fs, style.percent, rng)
 	}
 	return im
+}
+
+// keepRemovals takes out of a clone a part of what was removed without a sync: a
+// CrashClone brings back all of it. A name that a rename took away is none of these: a
+// disk keeps that or the new one.
+func (r *crashRecorder) keepRemovals(clone *vfs.MemFS, percent int, rng *rand.Rand) {
+	for _, path := range r.removed {
+		if _, err := r.mem.Stat(path); err == nil {
+			continue // it is there again
+		}
+		if _, err := clone.Stat(path); err == nil && rng.IntN(100) < percent {
+			_ = clone.RemoveAll(path)
+		}
+	}
 }
 
 // crashKilled is a file system as the next process finds it. A CrashClone brings
