@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -32,7 +31,7 @@ func runDelete(ctx context.Context, s *settings, out *sheet) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, es.close()) }()
+	defer func() { err = es.closeAfter(err) }()
 	d := &deletes{settings: s, es: es, feeds: make(map[string]*feed), out: out}
 	ids := shuffled(s.small(), s.Items, 2)
 	for _, e := range es {

@@ -44,7 +44,7 @@ func runErase(ctx context.Context, s *settings, out *sheet) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, es.close()) }()
+	defer func() { err = es.closeAfter(err) }()
 	r := &erases{settings: s, from: s.large(), es: es, ids: shuffled(s.large(), s.Items, 5), out: out,
 		loaded: series{}, erased: series{}, compacted: series{}}
 	for _, e := range es {

@@ -32,7 +32,7 @@ func ingestBy(ctx context.Context, s *settings, out *sheet, writers int) (err er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, es.close()) }()
+	defer func() { err = es.closeAfter(err) }()
 	u := &ingests{from: s.large(), batch: ingestCall(s.Items), writers: writers, es: es,
 		rate: series{}, syncs: series{}, amp: series{}, blocks: series{}, took: make(map[string]float64)}
 	u.items = itemsOf(u.from, 0, u.batch*writers)

@@ -5,14 +5,32 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"oubliette/bench/store"
 )
 
 // series are measurements, store by store, one a round.
 type series map[string][]float64
 
 func (s series) add(e *entrant, v float64) { s[e.Name] = append(s[e.Name], v) }
+
+// times is every value, multiplied.
+func (s series) times(scale float64) series {
+	return s.each(func(v float64) float64 { return v * scale })
+}
+
+// inverse turns times into rates.
+func (s series) inverse() series {
+	return s.each(func(v float64) float64 { return 1 / v })
+}
+
+func (s series) each(f func(float64) float64) series {
+	out := make(series, len(s))
+	for name, values := range s {
+		for _, v := range values {
+			out[name] = append(out[name], f(v))
+		}
+	}
+	return out
+}
 
 // course is one measurement: how many rounds it has, and how long a store may take
 // for its turns. One that has had its time takes no further turn.
@@ -71,24 +89,6 @@ func spread(n int, do func(g int) error) error {
 	for _, err := range errs {
 		if err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// loadCall is how many items a call puts in when nothing is measured.
-const loadCall = 1000
-
-// load puts items 0 to n-1 of a stock into a store.
-func load(ctx context.Context, s store.Store, from stock, n int) error {
-	batch := itemsOf(from, 0, min(n, loadCall))
-	for at := 0; at < n; at += loadCall {
-		batch = batch[:min(loadCall, n-at)]
-		if at > 0 {
-			refill(from, batch, at)
-		}
-		if err := s.Upsert(ctx, batch); err != nil {
-			return fmt.Errorf("load: %w", err)
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ func runJSON(t *testing.T, workload string, more ...string) sheet {
 	t.Helper()
 	dir := t.TempDir()
 	var out bytes.Buffer
-	args := append([]string{workload, "--dir", dir, "--items", "300", "--rounds", "2", "--limit", "200ms", "--json"}, more...)
+	args := append([]string{workload, "--dir", dir, "--items", "300", "--rounds", "2", "--limit", "200ms", "--pending", "300", "--grow", "1000", "--json"}, more...)
 	if err := run(context.Background(), args, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +154,83 @@ func TestEraseWorkload(t *testing.T) {
 	}
 	if f := s.find(t, ours, "10 %", "MiB erased"); f.Median*(1<<20) < 30*4000 {
 		t.Errorf("erased %v MiB of 30 items", f.Median)
+	}
+}
+
+func TestReadWorkload(t *testing.T) {
+	s := runJSON(t, "read")
+	for _, store := range everyStore() {
+		for _, phase := range []string{"before", "while half is deleted", "half deleted, not erased", "half erased"} {
+			if f := s.find(t, store, "point reads, "+phase, "reads/s"); f.Median <= 0 {
+				t.Errorf("%s, %s: %+v", store, phase, f.summary)
+			}
+			if f := s.find(t, store, "scans, "+phase, "items/s"); f.Median <= 0 {
+				t.Errorf("%s, %s: %+v", store, phase, f.summary)
+			}
+		}
+		if f := s.find(t, store, "scans, half erased", "µs an item"); f.Against != "before" || f.Ratio == nil {
+			t.Errorf("%s: held against %q", store, f.Against)
+		}
+	}
+	for name, unit := range map[string]string{
+		"point reads, before": "reads/s", "point reads, half deleted": "µs", "point reads, half erased": "µs",
+		"scans, half deleted": "seconds", "scans, half erased": "seconds",
+	} {
+		if f := s.find(t, ours, name, unit); len(f.Targets) != 1 {
+			t.Errorf("%s: targets %v", name, f.Targets)
+		}
+	}
+}
+
+func TestOpenWorkload(t *testing.T) {
+	s := runJSON(t, "open")
+	for _, store := range everyStore() {
+		for _, name := range []string{"closed, nothing", "killed, nothing", "killed, 30 deleted 1,000 a call", "killed, 300 deleted 1,000", "killed, 30 deleted one", "killed, 300 deleted one"} {
+			if f := s.find(t, store, name, "seconds"); f.Median <= 0 {
+				t.Errorf("%s, %s: %+v", store, name, f.summary)
+			}
+			if f := s.find(t, store, name, "MiB of memory"); f.Median <= 0 {
+				t.Errorf("%s, %s: %v MiB of memory", store, name, f.Median)
+			}
+		}
+		s.find(t, store, "killed, 300 deleted one", "bytes of memory a pending")
+	}
+}
+
+func TestTargetsOfOpeningAreAboutAMillion(t *testing.T) {
+	for _, c := range openCases(maxItems) {
+		if (c.pending == maxItems) != (len(c.targets) == 1) {
+			t.Errorf("%v has targets %v", c, c.targets)
+		}
+	}
+	for _, c := range openCases(1000) {
+		if len(c.targets) > 0 {
+			t.Errorf("%v has targets %v", c, c.targets)
+		}
+	}
+}
+
+func TestGrowWorkload(t *testing.T) {
+	s := runJSON(t, "grow")
+	for _, store := range everyStore() {
+		for _, size := range []string{"10 items", "100 items", "1,000 items"} {
+			for name, unit := range map[string]string{
+				"deletes of 1 id, " + size: "µs", "point reads, " + size: "µs",
+				"opened in a fresh process, " + size: "MiB", "closed, " + size: "bytes of disk",
+			} {
+				if f := s.find(t, store, name, unit); f.Median <= 0 {
+					t.Errorf("%s, %s: %+v", store, name, f.summary)
+				}
+			}
+		}
+		if f := s.find(t, store, "point reads, 1,000 items", "µs"); f.Against != "10 items" || f.Ratio == nil {
+			t.Errorf("%s is held against %q", store, f.Against)
+		}
+	}
+	for _, name := range []string{"deletes of 1 id, 1,000", "point reads, 1,000", "opened in a fresh process, 1,000"} {
+		if f := s.find(t, ours, name, ""); len(f.Targets) != 1 {
+			t.Errorf("%s: targets %v", name, f.Targets)
+		}
 	}
 }
 

@@ -17,6 +17,10 @@ type settings struct {
 	Rounds int           `json:"rounds"`
 	Stores []string      `json:"stores"`
 	Limit  time.Duration `json:"limit_ns"` // of a store in one measurement
+	// Pending is up to how many tombstones wait when a store is opened, Grow up to
+	// how many items it has when its calls are compared with those of a smaller one.
+	Pending int `json:"pending"`
+	Grow    int `json:"grow"`
 }
 
 // Bounds of settings.
@@ -24,6 +28,7 @@ const (
 	minItems  = 100
 	maxItems  = 1_000_000 // ids that a delete takes in one call
 	maxRounds = 1000
+	minGrow   = 1000
 	minLimit  = time.Millisecond
 )
 
@@ -33,6 +38,12 @@ func (s *settings) validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if s.Items < minItems || s.Items > maxItems {
 		bad("--items %d, allowed are %d to %d", s.Items, minItems, maxItems)
+	}
+	if s.Pending < minItems || s.Pending > maxItems {
+		bad("--pending %d, allowed are %d to %d", s.Pending, minItems, maxItems)
+	}
+	if s.Grow < minGrow || s.Grow > maxItems {
+		bad("--grow %d, allowed are %d to %d", s.Grow, minGrow, maxItems)
 	}
 	if s.Rounds < 1 || s.Rounds > maxRounds {
 		bad("--rounds %d, allowed are 1 to %d", s.Rounds, maxRounds)

@@ -37,8 +37,8 @@ func openBadger(s store.Setup) (*badgerStore, error) {
 		WithLogger(nil).
 		WithMetricsEnabled(false).
 		WithValueLogFileSize(64 << 20). // it makes its file twice as long at once
-		WithCompression(options.None). // sealed values do not compress
-		WithDetectConflicts(false)     // nothing is written by what was read
+		WithCompression(options.None).  // sealed values do not compress
+		WithDetectConflicts(false)      // nothing is written by what was read
 	if s.Busy {
 		o = o.WithMemTableSize(4 << 20).WithValueLogFileSize(4 << 20).WithValueThreshold(1 << 10).
 			WithBaseTableSize(256 << 10).WithBaseLevelSize(1 << 20).WithNumLevelZeroTables(2).WithBlockCacheSize(16 << 20)
