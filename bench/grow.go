@@ -85,9 +85,13 @@ func (g *grows) calls(ctx context.Context, es entrants, sized map[*entrant]*grow
 			return err
 		}
 	}
-	rounds := growTurns * g.Rounds
-	deletes := max(1, min(growDeletes, g.sizes[0]/2/rounds))
-	err := es.rounds(ctx, g.course(g.out, min(rounds, g.sizes[0]/2), "grow, deletes"), func(_ int, e *entrant) error {
+	rounds, doomed := growTurns*g.Rounds, g.sizes[0]/2
+	deletes := max(1, min(growDeletes, doomed/(rounds+1)))
+	var warm []series
+	for _, n := range g.sizes {
+		warm = append(warm, g.deletes[n])
+	}
+	err := es.rounds(ctx, g.course(g.out, min(rounds, doomed-1), "grow, deletes").warmed(warm...), func(_ int, e *entrant) error {
 		s := sized[e]
 		seconds, err := s.delete(ctx, deletes)
 		g.deletes[s.size].add(e, 1e6*seconds/float64(deletes))
@@ -118,7 +122,7 @@ func (s *grown) delete(ctx context.Context, n int) (float64, error) {
 	})
 }
 
-// read reads items, one a call. The first round is for the caches.
+// read reads items, one a call, twice; the second time counts.
 func (s *grown) read(ctx context.Context, round int) (seconds float64, n int, err error) {
 	n = min(growReads, len(s.live))
 	first := round * n % (len(s.live) - n + 1)
@@ -137,22 +141,14 @@ func (s *grown) read(ctx context.Context, round int) (seconds float64, n int, er
 	return seconds, n, err
 }
 
-// weigh closes a store and opens it in a fresh process, for what it takes of memory.
+// weigh notes what a store takes; it is closed then.
 func (g *grows) weigh(ctx context.Context, s *grown) error {
-	if err := s.close(); err != nil {
-		return err
-	}
-	blocks, err := diskBlocks(s.dir)
+	disk, memory, err := s.footprint(ctx, s.live[0])
 	if err != nil {
 		return err
 	}
-	task := &errand{Kind: s.Name, Dir: s.dir, Key: s.setup.Key, Live: s.live[0], Gone: "nobody's"}
-	f, err := task.send(ctx)
-	if err != nil {
-		return err
-	}
-	g.disk[s.size].add(s.entrant, blocks/float64(s.size-s.deleted()))
-	g.memory[s.size].add(s.entrant, float64(f.Memory)/(1<<20))
+	g.disk[s.size].add(s.entrant, disk/float64(s.size-s.deleted()))
+	g.memory[s.size].add(s.entrant, memory/(1<<20))
 	return nil
 }
 
@@ -166,19 +162,18 @@ func (g *grows) report() error {
 	}
 	least := g.sizes[0]
 	for _, n := range g.sizes {
-		add := func(name, unit string, by map[int]series, t target) {
+		add := func(name, unit string, by map[int]series) {
 			x := table{workload: "grow", name: fmt.Sprintf("%s, %s items", name, count(n)), unit: unit, values: by[n]}
 			if n > least {
 				x.base, x.baseName = by[least], count(least)+" items"
-				t.against = x.baseName
-				x.targets = []target{t}
+				x.targets = targetsOfGrowth(x.baseName)
 			}
 			g.out.add(es, x)
 		}
-		add("deletes of 1 id", "µs a delete", g.deletes, target{want: 1.2, atMost: true})
-		add("point reads", "µs a read", g.reads, target{want: 1.2, atMost: true})
+		add("deletes of 1 id", "µs a delete", g.deletes)
+		add("point reads", "µs a read", g.reads)
 		g.out.add(es, table{workload: "grow", name: fmt.Sprintf("opened in a fresh process, %s items", count(n)), unit: "MiB of memory", values: g.memory[n],
-			targets: []target{{want: 32 + 2*float64(n)/(1<<20), atMost: true}}})
+			targets: targetsOfMemory(n)})
 		g.out.add(es, table{workload: "grow", name: fmt.Sprintf("closed, %s items", count(n)), unit: "bytes of disk an item", values: g.disk[n]})
 	}
 	g.out.add(es, table{workload: "grow", name: fmt.Sprintf("from %s to %s items", count(least), count(g.Grow)), unit: "bytes of memory an item more", values: g.slope(es)})

@@ -34,14 +34,13 @@ func (c openCase) String() string {
 	return fmt.Sprintf("killed, %s deleted %s a call", count(c.pending), count(c.size))
 }
 
-// openCases are those for so many pending tombstones. The targets are about a
-// million of them.
+// openCases are those for so many pending tombstones, and for a tenth of them.
 func openCases(pending int) []openCase {
 	cases := []openCase{{closed: true}, {}}
 	for _, n := range []int{pending / 10, pending} {
 		calls, ones := openCase{pending: n, size: 1000, workers: 1}, openCase{pending: n, size: 1, workers: 64}
-		if n == maxItems {
-			calls.targets, ones.targets = []target{{want: 0.5, atMost: true}}, []target{{want: 3, atMost: true}}
+		if n == pendingOfTargets {
+			calls.targets, ones.targets = targetsOfOpening, targetsOfOpeningSingles
 		}
 		cases = append(cases, calls, ones)
 	}
@@ -113,7 +112,7 @@ func (o *opens) measure(ctx context.Context, c openCase) error {
 		}
 	}
 	m := &opening{opens: o, openCase: c, seconds: series{}, memory: series{}, each: series{}, disk: series{}}
-	err := ready.rounds(ctx, o.course(o.out, min(openRounds, o.Rounds), "open, %v", c), func(_ int, e *entrant) error {
+	err := ready.rounds(ctx, o.course(o.out, min(openRounds, o.Rounds), "open, %v", c).warmed(m.seconds, m.memory, m.each), func(_ int, e *entrant) error {
 		return m.open(ctx, e, filepath.Join(base, e.Name))
 	})
 	if err == nil {
@@ -211,8 +210,8 @@ func (m *opening) weigh(ready entrants, base string) error {
 
 func (m *opening) report(ready entrants) {
 	var each []target
-	if m.pending == maxItems {
-		each = []target{{want: 48, atMost: true}}
+	if m.pending == pendingOfTargets {
+		each = targetsOfPendingMemory
 	}
 	for _, t := range []table{
 		{unit: "seconds to open and read one item", values: m.seconds, targets: m.targets},

@@ -28,7 +28,7 @@ type errand struct {
 	// ReadOnly opens the store so that nothing in it changes, and no background
 	// work begins.
 	ReadOnly bool
-	Live     string // the id of the first read
+	Live     string // the id of the first read; empty: nothing is read
 	Gone     string // an id that is not there: looking for it is looking everywhere
 	// IDs, if any, are deleted, Size a call, by Workers goroutines, for no longer
 	// than Limit.
@@ -111,7 +111,7 @@ func (e *errand) open(ctx context.Context, kind store.Kind, f *finding) (s store
 			open = kind.OpenReadOnly
 		}
 		s, err = open(ctx, store.Setup{Dir: e.Dir, Key: e.Key, PurgeWithin: e.Within})
-		if err == nil {
+		if err == nil && e.Live != "" {
 			err = want(e.Live, 1)
 		}
 		return err

@@ -14,6 +14,12 @@ const (
 	deletingCall = 100 // ids a call of whoever deletes while others read
 )
 
+// Two of the phases have names that others are held against.
+const (
+	beforeDeletes = "before"
+	whileDeletes  = "while half is deleted"
+)
+
 // reads is the workload of point reads and scans: before half of the items are
 // deleted, while they are, when they are hidden, and when they are erased.
 type reads struct {
@@ -57,11 +63,11 @@ func (r *reads) run(ctx context.Context) error {
 			}
 		}
 	}
-	if err := r.phase(ctx, "before", r.Items, alone); err != nil {
+	if err := r.phase(ctx, beforeDeletes, r.Items, alone); err != nil {
 		return err
 	}
 	deleting := func(e *entrant, do func() error) error { return r.whileDeleting(ctx, e, do) }
-	if err := r.phase(ctx, "while half is deleted", 0, deleting); err != nil {
+	if err := r.phase(ctx, whileDeletes, 0, deleting); err != nil {
 		return err
 	}
 	for _, e := range r.es { // what is left of a half
@@ -75,7 +81,10 @@ func (r *reads) run(ctx context.Context) error {
 	if err := r.erase(ctx); err != nil {
 		return err
 	}
-	return r.phase(ctx, "half erased", len(r.live), alone)
+	if err := r.phase(ctx, "half erased", len(r.live), alone); err != nil {
+		return err
+	}
+	return r.es.footprints(ctx, r.out, "read", func(*entrant) string { return r.live[0] })
 }
 
 // erase lets every store erase, and with that compact, in its own way.
@@ -92,7 +101,12 @@ func (r *reads) erase(ctx context.Context) error {
 // knows how many. around is what else goes on in a turn.
 func (r *reads) phase(ctx context.Context, name string, want int, around func(*entrant, func() error) error) error {
 	points, scans, perItem := series{}, series{}, series{}
-	err := r.es.rounds(ctx, r.course(r.out, readTurns*r.Rounds, "read, point reads %s", name), func(round int, e *entrant) error {
+	pointCourse := r.course(r.out, readTurns*r.Rounds, "read, point reads %s", name)
+	scanCourse := r.course(r.out, min(scanRounds, r.Rounds), "read, scans %s", name)
+	if name != whileDeletes { // where a warm-up would have nothing to delete
+		pointCourse, scanCourse = pointCourse.warmed(points), scanCourse.warmed(scans, perItem)
+	}
+	err := r.es.rounds(ctx, pointCourse, func(round int, e *entrant) error {
 		return around(e, func() error {
 			seconds, err := r.point(ctx, e, round)
 			points.add(e, seconds)
@@ -102,7 +116,7 @@ func (r *reads) phase(ctx context.Context, name string, want int, around func(*e
 	if err != nil {
 		return err
 	}
-	err = r.es.rounds(ctx, r.course(r.out, min(scanRounds, r.Rounds), "read, scans %s", name), func(_ int, e *entrant) error {
+	err = r.es.rounds(ctx, scanCourse, func(_ int, e *entrant) error {
 		return around(e, func() error {
 			seconds, n, err := scanAll(ctx, e)
 			if err == nil && want > 0 && n != want {
@@ -120,7 +134,7 @@ func (r *reads) phase(ctx context.Context, name string, want int, around func(*e
 // point reads one item after the other and answers seconds a read.
 func (r *reads) point(ctx context.Context, e *entrant, round int) (float64, error) {
 	n := min(readOps, len(r.live))
-	first := round * n % (len(r.live) - n + 1)
+	first := max(0, round) * n % (len(r.live) - n + 1)
 	seconds, err := clock(func() error {
 		for _, id := range r.live[first : first+n] {
 			if err := readOne(ctx, e, id); err != nil {
@@ -163,7 +177,7 @@ func (r *reads) whileDeleting(ctx context.Context, e *entrant, do func() error) 
 		if g == 0 {
 			return do()
 		}
-		return r.deleteNext(ctx, e, len(r.doomed)/turns)
+		return r.deleteNext(ctx, e, max(1, len(r.doomed)/turns))
 	})
 }
 
@@ -187,14 +201,14 @@ func (r *reads) report(phase string, points, scans, perItem series) {
 	var point, later []target
 	if first {
 		r.points, r.scans, r.perItem = points, scans, perItem
-		point = []target{{want: 0.8, against: "pebble"}}
-	} else if phase != "while half is deleted" {
-		later = []target{{want: 1.05, atMost: true, against: "before"}}
+		point = targetsOfReading
+	} else if phase != whileDeletes {
+		later = targetsOfReadingLater
 	}
 	add := func(name, unit string, scale float64, values, base series, targets []target) {
 		t := table{workload: "read", name: name + ", " + phase, unit: unit, values: values.times(scale), targets: targets}
 		if base != nil {
-			t.base, t.baseName = base.times(scale), "before"
+			t.base, t.baseName = base.times(scale), beforeDeletes
 		}
 		r.out.add(r.es, t)
 	}

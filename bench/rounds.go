@@ -39,15 +39,26 @@ type course struct {
 	rounds int
 	limit  time.Duration
 	out    *sheet
+	warm   []series // what a warm-up adds to; none: there is no warm-up
 }
 
 // course of so many rounds under the limit of the run.
 func (s *settings) course(out *sheet, rounds int, what string, args ...any) course {
-	return course{fmt.Sprintf(what, args...), rounds, s.Limit, out}
+	return course{what: fmt.Sprintf(what, args...), rounds: rounds, limit: s.Limit, out: out}
 }
 
-// rounds lets the stores take turns.
+// warmed lets every store take a turn before the first round. It is no part of its
+// time, and what it has added to the series is forgotten.
+func (c course) warmed(into ...series) course {
+	c.warm = into
+	return c
+}
+
+// rounds lets the stores take turns. A warm-up is the turn of round -1.
 func (es entrants) rounds(ctx context.Context, c course, turn func(round int, e *entrant) error) error {
+	if err := es.warmUp(ctx, c, turn); err != nil {
+		return err
+	}
 	spent := make(map[*entrant]time.Duration)
 	for round := range c.rounds {
 		for _, e := range es.turn(round) {
@@ -69,6 +80,29 @@ func (es entrants) rounds(ctx context.Context, c course, turn func(round int, e 
 	}
 	return nil
 }
+
+func (es entrants) warmUp(ctx context.Context, c course, turn func(round int, e *entrant) error) error {
+	if len(c.warm) == 0 {
+		return nil
+	}
+	for _, e := range es {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := turn(warmUpRound, e); err != nil {
+			return fmt.Errorf("%s, warm-up: %w", e.Name, err)
+		}
+	}
+	for _, s := range c.warm {
+		for _, e := range es {
+			delete(s, e.Name)
+		}
+	}
+	return nil
+}
+
+// warmUpRound is the round of a warm-up.
+const warmUpRound = -1
 
 // clock answers how many seconds do takes.
 func clock(do func() error) (float64, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -45,6 +46,17 @@ func (s *sheet) find(t *testing.T, store, name, unit string) figure {
 	return figure{}
 }
 
+// takes tests that a store's memory and disk are said, and nothing absurd.
+func (s *sheet) takes(t *testing.T, store string) {
+	t.Helper()
+	if f := s.find(t, store, "at the end, closed", "MiB of disk"); f.Median <= 0 || f.Median > 1000 {
+		t.Errorf("%s takes %v MiB of disk", store, f.Median)
+	}
+	if f := s.find(t, store, "at the end, opened", "MiB of memory"); f.Median <= 0 || f.Median > 500 {
+		t.Errorf("%s takes %v MiB of memory", store, f.Median)
+	}
+}
+
 func TestDeleteWorkload(t *testing.T) {
 	s := runJSON(t, "delete")
 	for _, store := range everyStore() {
@@ -63,6 +75,9 @@ func TestDeleteWorkload(t *testing.T) {
 		if strings.HasPrefix(f.Unit, "syncs") && !slices.Contains([]string{"oubliette", "pebble", "pebble3"}, f.Store) {
 			t.Errorf("syncs of %s, which nobody counts: %+v", f.Store, f)
 		}
+	}
+	for _, store := range everyStore() {
+		s.takes(t, store)
 	}
 	// Background work may add a sync to a call, not to half of the calls.
 	if f := s.find(t, ours, "100 ids a call, 1 g", "syncs"); f.Median > 1.5 {
@@ -94,6 +109,9 @@ func TestIngestWorkload(t *testing.T) {
 			}
 		}
 	}
+	for _, store := range everyStore() {
+		s.takes(t, store)
+	}
 	if f := s.find(t, ours, "3 items", "bytes written"); f.Median < 0.9 {
 		t.Errorf("%v bytes written a byte of items that hardly compress", f.Median)
 	}
@@ -122,6 +140,66 @@ func TestSlowStoresAreCutOffAndNamed(t *testing.T) {
 	}
 }
 
+// A warm-up is a turn of each store before the first round, and no figure has it.
+func TestWarmUpsAreForgotten(t *testing.T) {
+	var out sheet
+	values := series{"another": {7}}
+	c := (&settings{Limit: time.Minute}).course(&out, 2, "walks").warmed(values)
+	var turns []string
+	err := twoStores().rounds(t.Context(), c, func(round int, e *entrant) error {
+		turns = append(turns, fmt.Sprint(e.Name, " ", round))
+		values.add(e, float64(round))
+		return nil
+	})
+	if want := []string{"oubliette -1", "pebble -1", "oubliette 0", "pebble 0", "pebble 1", "oubliette 1"}; err != nil || !slices.Equal(turns, want) {
+		t.Errorf("turns %q, %v, want %q", turns, err, want)
+	}
+	for _, store := range []string{ours, theirs} {
+		if !slices.Equal(values[store], []float64{0, 1}) {
+			t.Errorf("values of %s: %v", store, values[store])
+		}
+	}
+	if !slices.Equal(values["another"], []float64{7}) {
+		t.Errorf("a store that took no part has lost its values: %v", values)
+	}
+}
+
+func TestWarmUpIsNoPartOfAStoresTime(t *testing.T) {
+	var out sheet
+	c := (&settings{Limit: 10 * time.Millisecond}).course(&out, 3, "naps").warmed(series{})
+	turns := 0
+	err := twoStores()[:1].rounds(t.Context(), c, func(round int, _ *entrant) error {
+		if turns++; round == warmUpRound {
+			time.Sleep(2 * c.limit)
+		}
+		return nil
+	})
+	if err != nil || turns != 4 || len(out.Notes) > 0 {
+		t.Errorf("%d turns, %v, notes %q", turns, err, out.Notes)
+	}
+}
+
+// What a store takes at the end of a workload is told by a process of its own.
+func TestWorkloadsSayWhatStoresTake(t *testing.T) {
+	ctx := t.Context()
+	for _, e := range enterTest(t) {
+		t.Run(e.Name, func(t *testing.T) {
+			if err := load(ctx, e, newMaker(small, 1), 2000); err != nil {
+				t.Fatal(err)
+			}
+			if disk, memory, err := e.footprint(ctx, newMaker(small, 1).id(7)); err != nil || disk < 2000*float64(small.bytes()) || memory < 100<<10 {
+				t.Errorf("%.0f bytes of disk, %.0f of memory, %v", disk, memory, err)
+			}
+			if _, _, err := e.footprint(ctx, "nobody's"); err == nil {
+				t.Error("an item that is not there was read")
+			}
+			if _, _, err := e.footprint(ctx, ""); err != nil {
+				t.Errorf("with nothing to read: %v", err)
+			}
+		})
+	}
+}
+
 func TestEveryStoreIsNamedWithItsVersionAndSettings(t *testing.T) {
 	for _, p := range participants(everyStore()) {
 		if p.Module == "" || p.Version == "unknown" || p.Settings == "" {
@@ -145,6 +223,7 @@ func TestEraseWorkload(t *testing.T) {
 				t.Errorf("%s: %v pieces left after erasing", name, f.Max)
 			}
 		}
+		s.takes(t, store)
 		if f := s.find(t, store, "disk blocks, loaded", "MiB"); f.Median < 1 {
 			t.Errorf("%s: %v MiB on disk", store, f.Median)
 		}
@@ -168,6 +247,7 @@ func TestReadWorkload(t *testing.T) {
 				t.Errorf("%s, %s: %+v", store, phase, f.summary)
 			}
 		}
+		s.takes(t, store)
 		if f := s.find(t, store, "scans, half erased", "µs an item"); f.Against != "before" || f.Ratio == nil {
 			t.Errorf("%s: held against %q", store, f.Against)
 		}
