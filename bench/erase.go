@@ -44,10 +44,10 @@ func runErase(ctx context.Context, s *settings, out *sheet) (err error) {
 		return err
 	}
 	defer func() { err = es.closeAfter(err) }()
-	r := &erases{settings: s, from: s.large(), es: es, ids: shuffled(s.large(), s.Items, 5), out: out,
+	r := &erases{settings: s, from: s.large(), es: es, ids: shuffled(s.large(), s.largeItems(), 5), out: out,
 		loaded: series{}, erased: series{}, compacted: series{}}
 	for _, e := range es {
-		if err := load(ctx, e, r.from, s.Items); err != nil {
+		if err := load(ctx, e, r.from, s.largeItems()); err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
 		}
 	}
@@ -118,7 +118,7 @@ type erasure struct {
 func (r *erases) share(ctx context.Context, share eraseShare, out *sheet) error {
 	x := &erasure{erases: r, share: share, out: out, seconds: series{}, erased: series{}, given: series{},
 		before: series{}, left: series{}, amplified: series{}, amplifiedBehind: series{}}
-	n := share.of(r.Items)
+	n := share.of(r.largeItems())
 	times := min(share.times, r.Rounds)
 	err := r.es.rounds(ctx, r.course(out, times, "erase, %v", x), func(round int, e *entrant) error {
 		return x.turn(ctx, e, r.ids[round*n:(round+1)*n], round == 0)
@@ -198,11 +198,11 @@ func (x *erasure) erase(ctx context.Context, e *entrant, ids []string, noted *ev
 }
 
 func (x *erasure) String() string {
-	return fmt.Sprintf("%g %% of %s items of %d bytes", float64(x.share.perMille)/10, count(x.Items), x.from.bytes())
+	return fmt.Sprintf("%g %% of %s items of %d bytes", float64(x.share.perMille)/10, count(x.largeItems()), x.from.bytes())
 }
 
 func (x *erasure) report() {
-	noted := min(x.share.of(x.Items), notedItems)
+	noted := min(x.share.of(x.largeItems()), notedItems)
 	for _, t := range []table{
 		{unit: "seconds, from the delete until nothing is left or nothing more can be done", values: x.seconds, targets: x.share.targets},
 		{unit: fmt.Sprintf("%% of the pieces of %s found before", plural(noted, "item")), values: x.before},

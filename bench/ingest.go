@@ -34,10 +34,10 @@ func ingestBy(ctx context.Context, s *settings, out *sheet, writers int) (err er
 		return err
 	}
 	defer func() { err = es.closeAfter(err) }()
-	u := &ingests{from: s.large(), batch: ingestCall(s.Items), writers: writers, es: es,
+	u := &ingests{from: s.large(), batch: ingestCall(s.largeItems()), writers: writers, es: es,
 		rate: series{}, syncs: series{}, amp: series{}, blocks: series{}, took: series{}, slices: make(map[string]int), filled: warmUpRound}
 	u.items = itemsOf(u.from, 0, u.batch*writers)
-	course := s.course(out, s.Items/len(u.items)-1, "ingest, %s", u).warmed(u.rate, u.syncs, u.amp, u.took)
+	course := s.course(out, s.largeItems()/len(u.items)-1, "ingest, %s", u).warmed(u.rate, u.syncs, u.amp, u.took)
 	err = es.rounds(ctx, course, func(round int, e *entrant) error {
 		if u.filled < round {
 			refill(u.from, u.items, (round+1)*len(u.items)) // those before are of the warm-up

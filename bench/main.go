@@ -80,6 +80,9 @@ func (j *job) flags(f *flag.FlagSet) {
 	f.IntVar(&j.Rounds, "rounds", 9, "`N` turns of every store")
 	f.IntVar(&j.Pending, "pending", 1_000_000, "open stores with up to `N` pending tombstones")
 	f.IntVar(&j.Grow, "grow", 1_000_000, "grow stores up to `N` items")
+	f.StringVar(&j.MNIST, "mnist", "", "take the images of the MNIST test set in `DIR` as items, as gzipped IDX files")
+	f.StringVar(&j.FVecs, "fvecs", "", "take the vectors of `FILE` as items")
+	f.StringVar(&j.JSONL, "jsonl", "", "take the items of `FILE`, one JSON object a line")
 	f.DurationVar(&j.Limit, "limit", 20*time.Second, "a store has `TIME` for its turns of one measurement, and is cut off after that")
 	f.BoolVar(&j.json, "json", false, "print JSON")
 	f.StringVar(&j.profile, "profile", "", "write CPU, block, mutex and allocation profiles into `DIR`")
@@ -113,6 +116,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	j, err := parse(args, stderr)
 	if err != nil {
+		return err
+	}
+	if err := j.readItems(); err != nil { // before anything is written
 		return err
 	}
 	if j.Dir, err = os.MkdirTemp(j.Dir, "oubliette-bench-"); err != nil {

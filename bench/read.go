@@ -41,10 +41,10 @@ func runRead(ctx context.Context, s *settings, out *sheet) (err error) {
 		return err
 	}
 	defer func() { err = es.closeAfter(err) }()
-	ids := shuffled(s.large(), s.Items, 6)
-	r := &reads{settings: s, es: es, doomed: ids[:s.Items/2], live: ids[s.Items/2:], next: make(map[string]int), out: out}
+	ids := shuffled(s.large(), s.largeItems(), 6)
+	r := &reads{settings: s, es: es, doomed: ids[:len(ids)/2], live: ids[len(ids)/2:], next: make(map[string]int), out: out}
 	for _, e := range es {
-		if err := load(ctx, e, s.large(), s.Items); err != nil {
+		if err := load(ctx, e, s.large(), len(ids)); err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
 		}
 	}
@@ -63,7 +63,7 @@ func (r *reads) run(ctx context.Context) error {
 			}
 		}
 	}
-	if err := r.phase(ctx, beforeDeletes, r.Items, alone); err != nil {
+	if err := r.phase(ctx, beforeDeletes, r.largeItems(), alone); err != nil {
 		return err
 	}
 	deleting := func(e *entrant, do func() error) error { return r.whileDeleting(ctx, e, do) }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -314,6 +315,57 @@ func TestGrowWorkload(t *testing.T) {
 	}
 }
 
+// itemFile writes lines of JSON and answers where.
+func itemFile(t *testing.T, lines ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "items.jsonl")
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// realLines are so many items.
+func realLines(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf(`{"id": "real %d", "vector": [%d, 0.25, -3], "contents": "%040d", "metadata": {"n": %d}}`, i, i, i*i, i))
+	}
+	return out
+}
+
+// A run takes as many items as there are, however many it asks for.
+func TestRealItemsAreMeasured(t *testing.T) {
+	path := itemFile(t, realLines(120)...)
+	for _, workload := range []string{"erase", "read", "ingest"} {
+		s := runJSON(t, workload, "--jsonl", path)
+		if s.Settings.JSONL != path {
+			t.Errorf("items of %q", s.Settings.JSONL)
+		}
+		for _, store := range everyStore() {
+			s.takes(t, store)
+		}
+		if workload == "erase" {
+			if f := s.find(t, ours, "10 % of 120 items", "pieces of 12 items left"); f.Max != 0 {
+				t.Errorf("%v pieces left", f.Max)
+			}
+		}
+	}
+}
+
+func TestRealItemsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	few, broken := itemFile(t, realLines(99)...), itemFile(t, append(realLines(200), `{"id": 7}`)...)
+	refused(t, map[string]string{
+		"ingest --dir " + dir + " --jsonl " + few:    few + " has 99 items, at least 100 are needed",
+		"ingest --dir " + dir + " --jsonl " + broken: broken + ", line 201: ",
+		"ingest --dir " + dir + " --fvecs " + few:    few + ", vector 1 at byte 0: ",
+		"ingest --dir " + dir + " --mnist " + dir:    "t10k-images-idx3-ubyte.gz: no such file",
+	})
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
 func TestStoresCanBeChosen(t *testing.T) {
 	s := runJSON(t, "ingest", "--stores", "oubliette,pebble3")
 	for _, f := range s.Figures {
@@ -346,6 +398,9 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		"delete --limit 1ns":    "--limit 1ns",
 		"--stores leveldb":      "unknown store",
 		"--stores bbolt,bbolt":  "named twice",
+		"--pending 7":           "--pending 7",
+		"--grow 999":            "--grow 999",
+		"--mnist a --jsonl b":   "both --mnist and --jsonl",
 		"--dir /no/such/folder": "/no/such/folder",
 	})
 }
