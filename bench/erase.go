@@ -136,7 +136,7 @@ func (x *erasure) turn(ctx context.Context, e *entrant, ids []string, first bool
 		return err
 	}
 	if first {
-		found, err := noted.search(ctx, e.dir)
+		found, err := noted.search(ctx, e)
 		if err != nil {
 			return err
 		}
@@ -179,13 +179,13 @@ func (x *erasure) erase(ctx context.Context, e *entrant, ids []string, noted *ev
 	if err != nil {
 		return 0, err
 	}
-	left, err := noted.search(ctx, e.dir)
+	left, err := noted.search(ctx, e)
 	if err == nil && left > 0 {
 		var more float64
 		more, err = clock(func() error { return e.Compact(ctx) })
 		seconds += more
 		if err == nil {
-			left, err = noted.search(ctx, e.dir)
+			left, err = noted.search(ctx, e)
 		}
 	}
 	if bytes == 0 { // it does not say: the items' bytes in the clear
