@@ -59,7 +59,7 @@ func (s *sheet) takes(t *testing.T, store string) {
 }
 
 func TestDeleteWorkload(t *testing.T) {
-	s := runJSON(t, "delete")
+	s := runJSON(t, "delete", "--limit", "30ms")
 	for _, store := range everyStore() {
 		for _, name := range []string{"1 id a call, 1 goroutine, fresh", "1 id a call, 64", "10 ids a call, 8", "100 ids a call, 1 g", "1 id a call, 1 goroutine, after"} {
 			if f := s.find(t, store, name, "ids/s"); f.Median <= 0 || f.Min > f.Median || f.Median > f.Max {
@@ -264,7 +264,7 @@ func TestReadWorkload(t *testing.T) {
 }
 
 func TestOpenWorkload(t *testing.T) {
-	s := runJSON(t, "open")
+	s := runJSON(t, "open", "--rounds", "1")
 	for _, store := range everyStore() {
 		for _, name := range []string{"closed, nothing", "killed, nothing", "killed, 30 deleted 1,000 a call", "killed, 300 deleted 1,000", "killed, 30 deleted one", "killed, 300 deleted one"} {
 			if f := s.find(t, store, name, "seconds"); f.Median <= 0 {
