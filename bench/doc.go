@@ -73,7 +73,8 @@
 //     Badger, which encrypts whole files, those are searched decrypted as well;
 //   - read: point reads, and scans of all, with warm caches: before half of the items
 //     are deleted, while they are, when they are hidden and not yet erased, and when
-//     they are erased and compacted; each against the store's own before;
+//     they are erased and compacted; each against a twin of the store, with the same
+//     items and none of them deleted, in the same turns;
 //   - ingest: calls of 1,000 items, by one writer and by eight, into empty stores:
 //     the calls alone, and the whole run with the background work behind them;
 //   - open: the time until a store has been opened and has read one item, in fresh

@@ -249,7 +249,7 @@ func TestReadWorkload(t *testing.T) {
 			}
 		}
 		s.takes(t, store)
-		if f := s.find(t, store, "scans, half erased", "µs an item"); f.Against != "before" || f.Ratio == nil {
+		if f := s.find(t, store, "scans, half erased", "µs an item"); f.Against != untouched || f.Ratio == nil {
 			t.Errorf("%s: held against %q", store, f.Against)
 		}
 	}
