@@ -23,11 +23,11 @@ const (
 	whileDeletes  = "while half is deleted"
 )
 
-// untouched names what a store is held against once half of its items are deleted:
+// untouched is what a store is held against once half of its items are deleted:
 // its twin, a store of the same kind with the same items, which nobody deletes. It is
 // measured in the same turns, so that a machine that has become slower since is not
 // taken for a store that has.
-const untouched = "its twin with nothing deleted"
+const untouched = "an untouched twin"
 
 // reads is the workload of point reads and scans: before half of the items are
 // deleted, while they are, when they are hidden, and when they are erased.
