@@ -58,7 +58,7 @@ func (h *tokenHash) token(id string) (tok Token) {
 }
 
 // parallelTokens is from how many ids on Tokens uses more than one core.
-const parallelTokens = 2048
+const parallelTokens = 512
 
 // Tokens are the tokens of ids, in their order.
 func (t *Tokenizer) Tokens(ids []string) []Token {

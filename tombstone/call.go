@@ -13,8 +13,11 @@ type call struct {
 	mark   uint64         // sequence number plus one, as in a slot
 }
 
-// bytes is the memory that the tokens take.
-func (c *call) bytes() int64 { return int64(len(c.tokens) * tokenSize) }
+// bytes is the memory that the tokens take, and will take in the tables besides: who
+// watches the set's memory is not to wait for them to be there.
+func (c *call) bytes() int64 {
+	return int64(len(c.tokens)) * (int64(tokenSize) + rowSize + 2*entrySize)
+}
 
 // find is the call's mark when tok is one of its tokens, otherwise 0. It is a
 // binary search, O(log n) for tokens of any distribution.

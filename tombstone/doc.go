@@ -21,8 +21,8 @@
 // A [Set] shows every call whole or not at all, and its readers take no lock:
 //
 //   - a call of many tokens is published first as the sorted slice it came in,
-//     by one atomic store, then put into the tables token by token, then
-//     withdrawn as a slice; a reader looks at the slice before the tables, so
+//     by one atomic store, then put into the tables token by token, after Add
+//     has returned where there are many, then withdrawn as a slice; a reader looks at the slice before the tables, so
 //     it cannot miss a token that moves from one to the other;
 //   - a call of one token is put into its table directly, by one atomic store;
 //   - a table only ever gains tokens, and a mark only ever rises; a table that is

@@ -32,12 +32,13 @@ const shardCount = 256
 //
 //	go test -run '^$' -bench 'Add$|Newest$' -benchmem ./tombstone
 //
-// A set of more than some thousands takes 35 to 70 bytes a token, and 24 bytes
+// A set of more than ten thousand takes 36 to 46 bytes a token, and 24 bytes
 // each time that a token is deleted again.
 //
 // Methods may be called from any number of goroutines. Readers ([Set.Newest],
 // [Set.Len], [Set.Bytes]) take no lock and never wait; writers wait for one
-// another, and for [Set.All] as long as it takes to copy 256 pointers.
+// another, and for [Set.All] as long as it takes to copy 256 pointers. All waits for
+// the last call to be in the tables.
 type Set struct {
 	seed     maphash.Seed
 	incoming atomic.Pointer[call]
@@ -47,7 +48,8 @@ type Set struct {
 
 	tokens atomic.Int64
 	bytes  atomic.Int64
-	// mu is held by Add, and by All while it takes its snapshot.
+	// mu is held by Add and settle, and by All while it takes its snapshot. incoming
+	// and the tables change under it alone.
 	mu struct {
 		sync.Mutex
 		snapshots uint64 // how many have been taken
@@ -77,7 +79,8 @@ func NewSet() *Set {
 // 2^64-1, which no log reaches.
 //
 // Readers see the call as a whole: from one moment on, before Add returns,
-// every reader finds all of its tokens, and until then none.
+// every reader finds all of its tokens, and until then none. A large call is put
+// into the tables after that, by a goroutine of its own; who adds next waits for it.
 func (s *Set) Add(seq uint64, sorted []crypto.Token) {
 	if seq == math.MaxUint64 {
 		panic("tombstone: sequence number 2^64-1")
@@ -88,30 +91,53 @@ func (s *Set) Add(seq uint64, sorted []crypto.Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens.Add(int64(len(sorted)))
-	repeated := 0
 	if len(sorted) == 1 {
-		repeated = s.foldLocked(seq+1, sorted) // one store makes it visible
-	} else {
-		repeated = s.addCallLocked(&call{tokens: sorted, mark: seq + 1})
+		s.repeated(s.foldLocked(seq+1, sorted)) // one store makes it visible
+		return
 	}
-	if repeated > 0 {
-		s.tokens.Add(-int64(repeated))
+	s.settleLocked()
+	c := &call{tokens: sorted, mark: seq + 1}
+	s.bytes.Add(c.bytes())
+	s.incoming.Store(c) // the moment from which on the call is visible
+	if len(sorted) < settleApart {
+		s.settleLocked()
+	} else {
+		go s.settle()
 	}
 }
 
-// addCallLocked makes c visible and puts it into the tables; it answers how
-// many of its tokens were there already.
-func (s *Set) addCallLocked(c *call) (repeated int) {
-	s.bytes.Add(c.bytes())
-	s.incoming.Store(c) // the moment from which on the call is visible
+// settleApart is from how many tokens on Add leaves it to another goroutine to put
+// them into the tables: that takes longer then than to start one.
+const settleApart = 512
+
+// settle puts the call that came last into the tables.
+func (s *Set) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settleLocked()
+}
+
+// settleLocked puts the call that came last into the tables, if that has not been
+// done.
+func (s *Set) settleLocked() {
+	c := s.incoming.Load()
+	if c == nil {
+		return
+	}
 	for rest := c.tokens; len(rest) > 0; {
 		n := sameShard(rest)
-		repeated += s.foldLocked(c.mark, rest[:n])
+		s.repeated(s.foldLocked(c.mark, rest[:n]))
 		rest = rest[n:]
 	}
 	s.incoming.Store(nil) // the tables hold all of it now
 	s.bytes.Add(-c.bytes())
-	return repeated
+}
+
+// repeated takes tokens off the count that were there already.
+func (s *Set) repeated(n int) {
+	if n > 0 {
+		s.tokens.Add(-int64(n))
+	}
 }
 
 // foldLocked puts tokens, which are of one shard, into its table, and answers
@@ -121,13 +147,13 @@ func (s *Set) foldLocked(mark uint64, tokens []crypto.Token) (repeated int) {
 	state := &s.mu.shards[shard]
 	t := s.ownedLocked(shard)
 	for len(tokens) > 0 {
-		if t == nil || state.used == len(t.rows) {
+		if t == nil || state.used == t.room() {
 			t = s.growLocked(shard, len(tokens))
 		}
-		n := min(len(tokens), len(t.rows)-state.used)
-		lost := len(s.mu.again)
+		n := min(len(tokens), t.room()-state.used)
+		lost, blocks := len(s.mu.again), t.blocks
 		used := t.put(tokens[:n], mark, state.used, &s.mu.again)
-		s.bytes.Add(int64(len(s.mu.again)-lost) * tombstoneSize)
+		s.bytes.Add(int64(len(s.mu.again)-lost)*tombstoneSize + int64(t.blocks-blocks)*blockSize)
 		repeated += n - (used - state.used)
 		state.used = used
 		tokens = tokens[n:]
@@ -141,7 +167,9 @@ func (s *Set) ownedLocked(shard byte) *table {
 	state := &s.mu.shards[shard]
 	t := s.shards[shard].Load()
 	if t != nil && state.owned != s.mu.snapshots {
+		spare := t.blocks
 		t = t.clone(state.used)
+		s.bytes.Add(int64(t.blocks-spare) * blockSize)
 		state.owned = s.mu.snapshots
 		s.shards[shard].Store(t)
 	}
@@ -156,7 +184,7 @@ func (s *Set) growLocked(shard byte, n int) *table {
 	if old == nil {
 		t = newTable(s.seed, shard, n)
 	} else {
-		t = old.grown(shard, state.used, state.used+n)
+		t = old.grown(shard, state.used+n)
 		s.bytes.Add(-old.bytes())
 	}
 	s.bytes.Add(t.bytes())
@@ -205,7 +233,7 @@ func (s *Set) Newest(t crypto.Token) (seq uint64, ok bool) {
 }
 
 // Len is how many tokens the set holds, each counted once, or twice when it was
-// deleted and has expired. While an Add runs it is an upper bound.
+// deleted and has expired. Until the last call is in the tables it is an upper bound.
 func (s *Set) Len() int {
 	n := int(s.tokens.Load())
 	if e := s.expired.Load(); e != nil {
@@ -214,8 +242,9 @@ func (s *Set) Len() int {
 	return n
 }
 
-// Bytes is the memory that the set holds. Tables that only a running [Set.All]
-// still reads are not in it.
+// Bytes is the memory that the set holds, and of a call that is not in the tables yet
+// what it will take there. Tables that only a running [Set.All] still reads are not in
+// it.
 func (s *Set) Bytes() int64 {
 	n := s.bytes.Load()
 	if e := s.expired.Load(); e != nil {

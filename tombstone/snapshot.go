@@ -49,8 +49,8 @@ func (s Snapshot) All() []Tombstone {
 	var scratch []crypto.Token
 	for _, v := range s.views {
 		scratch = scratch[:0]
-		for i := range v.rows {
-			scratch = append(scratch, v.rows[i].token)
+		for i := range v.used {
+			scratch = append(scratch, v.row(i).token)
 		}
 		for _, tok := range Sort(scratch) {
 			out = append(out, Tombstone{Token: tok, Seq: v.find(&tok) - 1})
@@ -59,24 +59,24 @@ func (s Snapshot) All() []Tombstone {
 	return out
 }
 
-// view is a table that changes no more, and its used rows.
+// view is a table that changes no more, and how many of its rows are used.
 type view struct {
 	*table
-	rows []row
+	used int
 }
 
-// Snapshot waits for an Add that is running and takes the tables as they are, in
+// Snapshot waits until the last call is in the tables and takes these as they are, in
 // less than a microsecond.
 func (s *Set) Snapshot() Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.settleLocked()
 	var views [shardCount]view
 	n := 0
 	for i := range views {
 		if t := s.shards[i].Load(); t != nil {
-			used := s.mu.shards[i].used
-			views[i] = view{t, t.rows[:used]}
-			n += used
+			views[i] = view{t, s.mu.shards[i].used}
+			n += views[i].used
 		}
 	}
 	s.mu.snapshots++

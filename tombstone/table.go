@@ -13,6 +13,8 @@ const (
 	rowSize   = int64(unsafe.Sizeof(row{}))
 	entrySize = int64(unsafe.Sizeof(entry(0)))
 	minIndex  = 8
+	// blockRows is how many rows are allocated at once.
+	blockRows = 8
 	// touchAhead is how many entries are loaded into the cache at once before
 	// they are written: loads overlap, atomic stores do not.
 	touchAhead = 32
@@ -41,8 +43,23 @@ type entry = uint64
 type table struct {
 	seed  maphash.Seed
 	index []entry
-	rows  []row // as many as there is room for; the writer knows how many are used
+	rows  []*block // room for all; the writer knows how many are used
+
+	blocks int // how many of rows are made; the writer's alone
 }
+
+// block is rows that stay where they are when the table grows.
+type block [blockRows]row
+
+const blockSize = int64(unsafe.Sizeof(block{}))
+
+// blocksOf is how many blocks hold n rows.
+func blocksOf(n int) int { return (n + blockRows - 1) / blockRows }
+
+func (t *table) row(i int) *row { return &t.rows[i/blockRows][i%blockRows] }
+
+// room is how many rows the table takes.
+func (t *table) room() int { return roomOf(len(t.index)) }
 
 // newTable makes a table of the shard with room for n tokens.
 func newTable(seed maphash.Seed, shard byte, n int) *table {
@@ -51,21 +68,25 @@ func newTable(seed maphash.Seed, shard byte, n int) *table {
 		k++
 	}
 	size := indexAt(shard, k)
-	return &table{seed: seed, index: make([]entry, size), rows: make([]row, roomOf(size))}
+	return &table{seed: seed, index: make([]entry, size), rows: make([]*block, blocksOf(roomOf(size)))}
 }
 
-// indexAt is the size of a shard's index after k doublings. It begins between 8
-// and 16, at another place in between for each shard: uniform tokens fill all
-// shards evenly, and they shall not all have to grow in the same call.
-func indexAt(shard byte, k int) int { return (shardCount + int(shard)) << k / (shardCount / minIndex) }
+// indexAt is the size of a shard's index that has grown k times, by a half and by a
+// third in turn. It begins between 8 and 16, at another place in between for each
+// shard: uniform tokens fill all shards evenly, and they shall not all have to grow in
+// the same call.
+func indexAt(shard byte, k int) int {
+	size := (shardCount + int(shard)) << (k / 2) / (shardCount / minIndex)
+	return size + k%2*(size/2)
+}
 
 // roomOf is how many tokens go with an index of a size: three quarters of it,
 // so that a probe is short and always ends.
 func roomOf(size int) int { return size / 4 * 3 }
 
-// bytes is the memory that the table's arrays take.
+// bytes is the memory that the table's arrays take, without the blocks.
 func (t *table) bytes() int64 {
-	return int64(len(t.index))*entrySize + int64(len(t.rows))*rowSize
+	return int64(len(t.index))*entrySize + int64(len(t.rows))*int64(unsafe.Sizeof(&block{}))
 }
 
 // tag is the half of tok's hash that chooses its place.
@@ -96,7 +117,7 @@ func (t *table) probe(tag uint32, tok *crypto.Token) (*row, *entry) {
 			return nil, at
 		}
 		if uint32(e>>32) == tag {
-			if r := &t.rows[uint32(e)-1]; r.token == *tok {
+			if r := t.row(int(uint32(e) - 1)); r.token == *tok {
 				return r, at
 			}
 		}
@@ -106,10 +127,24 @@ func (t *table) probe(tag uint32, tok *crypto.Token) (*row, *entry) {
 	}
 }
 
+// reserve makes what blocks n rows need, at once.
+func (t *table) reserve(n int) {
+	need := blocksOf(n)
+	if need <= t.blocks {
+		return
+	}
+	fresh := make([]block, need-t.blocks)
+	for i := range fresh {
+		t.rows[t.blocks+i] = &fresh[i]
+	}
+	t.blocks = need
+}
+
 // put raises the marks of tokens to mark and answers how many rows are used
 // then, which were used before. The table has room for all. Marks that have lost
 // to a higher one are appended to lost.
 func (t *table) put(tokens []crypto.Token, mark uint64, used int, lost *[]Tombstone) int {
+	t.reserve(used + len(tokens))
 	var tags [touchAhead]uint32
 	for len(tokens) > 0 {
 		n := min(len(tokens), touchAhead)
@@ -136,7 +171,7 @@ func (t *table) touch(tags []uint32, tokens []crypto.Token) {
 func (t *table) putOne(tag uint32, tok *crypto.Token, mark uint64, used int, lost *[]Tombstone) int {
 	r, at := t.probe(tag, tok)
 	if r == nil {
-		t.rows[used] = row{token: *tok, mark: mark}
+		*t.row(used) = row{token: *tok, mark: mark}
 		atomic.StoreUint64(at, uint64(tag)<<32|uint64(used+1))
 		return used + 1
 	}
@@ -149,11 +184,12 @@ func (t *table) putOne(tag uint32, tok *crypto.Token, mark uint64, used int, los
 	return used
 }
 
-// grown is a copy of the shard's table, whose first used rows are used, with
-// room for n tokens.
-func (t *table) grown(shard byte, used, n int) *table {
+// grown is the shard's table with room for n tokens. It goes on with the rows of t,
+// which gets no more.
+func (t *table) grown(shard byte, n int) *table {
 	out := newTable(t.seed, shard, n)
-	copy(out.rows, t.rows[:used])
+	copy(out.rows, t.rows)
+	out.blocks = t.blocks
 	for _, e := range t.index {
 		if e != 0 {
 			out.enter(e)
@@ -175,8 +211,11 @@ func (t *table) enter(e entry) {
 
 // clone is a copy of t, whose first used rows are used.
 func (t *table) clone(used int) *table {
-	out := &table{seed: t.seed, index: make([]entry, len(t.index)), rows: make([]row, len(t.rows))}
+	out := &table{seed: t.seed, index: make([]entry, len(t.index)), rows: make([]*block, len(t.rows))}
 	copy(out.index, t.index)
-	copy(out.rows, t.rows[:used])
+	out.reserve(used)
+	for i := range blocksOf(used) {
+		*out.rows[i] = *t.rows[i]
+	}
 	return out
 }
