@@ -205,6 +205,9 @@ func (w *Writer) write(b []byte, off uint64) {
 		w.fail(fmt.Errorf("write segment %s at offset %d: %w", w.file.path, off, err))
 		return
 	}
+	if len(b) >= minChunk { // the disk begins while more is sealed
+		startWriteback(w.file.f, off, len(b))
+	}
 	w.written.Add(1)
 }
 
