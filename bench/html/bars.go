@@ -1,0 +1,66 @@
+package html
+
+import (
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Of a chart of bars, in points.
+const (
+	barRow  = 30 // what a store takes
+	barRest = 48 // what the axis takes
+	bar     = 16
+)
+
+// bars draws one case: a bar a store, the first on top.
+func (c *charter) bars(g *group) (drawing, error) {
+	p := empty()
+	p.X.Min, p.X.Max = 0, 0
+	names := make([]string, len(g.figures))
+	for i := range g.figures {
+		f := &g.figures[i]
+		row := len(g.figures) - 1 - i
+		names[row] = f.Store
+		if err := c.bar(p, f, float64(row)); err != nil {
+			return drawing{}, err
+		}
+		p.X.Max = max(p.X.Max, f.Max)
+	}
+	if p.X.Max == 0 {
+		p.X.Max = 1 // an axis needs a length
+	}
+	p.NominalY(names...)
+	p.Y.Min, p.Y.Max = -0.5, float64(len(names))-0.5
+	p.X.Padding = 0
+	p.X.Label.Text = g.unit
+	p.X.Tick.Marker = ticks{plot.DefaultTicks{}, c.report.Format}
+	return drawn(p, barRest+barRow*vg.Length(len(names)))
+}
+
+// bar adds a store: the bar to the median, the whisker from the least to the
+// greatest value, and the median in figures.
+func (c *charter) bar(p *plot.Plot, f *Figure, row float64) error {
+	b, err := plotter.NewBarChart(plotter.Values{f.Median}, bar)
+	if err != nil {
+		return err
+	}
+	b.Horizontal, b.XMin, b.Color, b.LineStyle.Width = true, row, c.palette.colour(f.Store), 0
+	w, err := plotter.NewXErrorBars(struct {
+		plotter.XYs
+		plotter.XErrors
+	}{plotter.XYs{{X: f.Median, Y: row}}, plotter.XErrors{{Low: f.Median - f.Min, High: f.Max - f.Median}}})
+	if err != nil {
+		return err
+	}
+	w.Color, w.Width, w.CapWidth = ink, 1, bar/2
+	label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: f.Max, Y: row}}, Labels: []string{c.report.Format(f.Median)}})
+	if err != nil {
+		return err
+	}
+	label.TextStyle[0].Font, label.TextStyle[0].Color, label.TextStyle[0].YAlign = sans(10), ink, draw.YCenter
+	label.Offset.X = 6
+	p.Add(b, w, label)
+	return nil
+}

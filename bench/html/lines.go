@@ -1,0 +1,137 @@
+package html
+
+import (
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+)
+
+// Of a chart of lines: its height in points, and from which ratio of the greatest
+// to the least on an axis is logarithmic.
+const (
+	lineHeight = vg.Length(300)
+	logSizes   = 20
+	logValues  = 50
+	// Beyond, the end of a whisker, which plot computes from its middle, could be
+	// rounded to zero.
+	logMost = 1e9
+)
+
+// lines draws several cases over their sizes: a line a store, with whiskers.
+func (c *charter) lines(f *family) (drawing, error) {
+	p := empty()
+	c.axes(p, f)
+	p.Add(grid())
+	for i, store := range f.stores() {
+		if err := c.line(p, f, store, f.aside(i, len(f.stores()))); err != nil {
+			return drawing{}, err
+		}
+	}
+	return drawn(p, lineHeight)
+}
+
+// axes are logarithmic where values are far apart and none is zero, else they
+// begin at zero.
+func (c *charter) axes(p *plot.Plot, f *family) {
+	p.X.Label.Text, p.Y.Label.Text = f.name, f.unit
+	at := make(plot.ConstantTicks, len(f.sizes))
+	for i, s := range f.sizes {
+		at[i] = plot.Tick{Value: s, Label: c.report.Format(s)}
+	}
+	p.X.Tick.Marker = at
+	if f.logSizes() {
+		p.X.Scale = plot.LogScale{}
+	}
+	lo, hi := f.values()
+	if logarithmic(lo, hi, logValues) && hi/lo < logMost {
+		p.Y.Scale = plot.LogScale{}
+		p.Y.Tick.Marker = ticks{plot.LogTicks{Prec: -1}, c.report.Format}
+		return
+	}
+	p.Y.Min = 0
+	p.Y.Tick.Marker = ticks{plot.DefaultTicks{}, c.report.Format}
+	if hi == 0 {
+		p.Y.Max = 1 // an axis needs a length
+	}
+}
+
+func grid() *plotter.Grid {
+	g := plotter.NewGrid()
+	g.Vertical.Color, g.Horizontal.Color = grey, grey
+	return g
+}
+
+// line adds a store.
+func (c *charter) line(p *plot.Plot, f *family, store string, aside func(float64) float64) error {
+	var points struct {
+		plotter.XYs
+		plotter.YErrors
+	}
+	for i, g := range f.groups {
+		for _, v := range g.figures {
+			if v.Store == store {
+				points.XYs = append(points.XYs, plotter.XY{X: aside(f.sizes[i]), Y: v.Median})
+				points.YErrors = append(points.YErrors, struct{ Low, High float64 }{v.Median - v.Min, v.Max - v.Median})
+			}
+		}
+	}
+	line, dots, err := plotter.NewLinePoints(points.XYs)
+	if err != nil {
+		return err
+	}
+	whiskers, err := plotter.NewYErrorBars(points)
+	if err != nil {
+		return err
+	}
+	colour := c.palette.colour(store)
+	line.Color, line.Width = colour, 1.5
+	dots.Color, dots.Shape, dots.Radius = colour, c.palette.shape(store), 3.5
+	whiskers.Color, whiskers.Width = colour, 1
+	p.Add(line, whiskers, dots)
+	p.Legend.Add(store, line, dots)
+	return nil
+}
+
+// stores are the names of a family's stores, in the order of their first figure.
+func (f *family) stores() (out []string) {
+	there := make(map[string]bool)
+	for _, g := range f.groups {
+		for _, v := range g.figures {
+			if !there[v.Store] {
+				there[v.Store] = true
+				out = append(out, v.Store)
+			}
+		}
+	}
+	return out
+}
+
+// values are the least and the greatest of a family.
+func (f *family) values() (lo, hi float64) {
+	lo = math.Inf(1)
+	for _, g := range f.groups {
+		for _, v := range g.figures {
+			lo, hi = min(lo, v.Min), max(hi, v.Max)
+		}
+	}
+	return lo, hi
+}
+
+func (f *family) logSizes() bool {
+	return logarithmic(f.sizes[0], f.sizes[len(f.sizes)-1], logSizes)
+}
+
+func logarithmic(lo, hi, from float64) bool { return lo > 0 && hi/lo >= from }
+
+// aside moves the points of store i of n a little along the axis of sizes, so that
+// whiskers do not lie upon each other.
+func (f *family) aside(i, n int) func(float64) float64 {
+	by := 0.012 * (float64(i) - float64(n-1)/2)
+	lo, hi := f.sizes[0], f.sizes[len(f.sizes)-1]
+	if f.logSizes() {
+		return func(x float64) float64 { return x * math.Pow(hi/lo, by) }
+	}
+	return func(x float64) float64 { return x + by*(hi-lo) }
+}

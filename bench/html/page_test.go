@@ -1,0 +1,187 @@
+package html
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	stdhtml "html"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// made is the page of a report.
+func made(t *testing.T, r *Report) string {
+	t.Helper()
+	b, err := Page(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+var tableRow = regexp.MustCompile(`(?s)<tr>.*?</tr>`)
+
+func TestPageHoldsEveryFigureAndFact(t *testing.T) {
+	r := sample()
+	rows := tableRow.FindAllString(made(t, r), -1)
+	for _, list := range [][]Fact{r.Machine, r.Settings, {{"seconds in all", "12.5"}}} {
+		for _, f := range list {
+			if !oneHolds(rows, stdhtml.EscapeString(f.Name), stdhtml.EscapeString(f.Value)) {
+				t.Errorf("no row with %v", f)
+			}
+		}
+	}
+	for _, f := range r.Figures {
+		want := []string{f.Store, exactly(f.Median), exactly(f.Min), exactly(f.Max), fmt.Sprintf("<td>%d</td>", f.N), f.Against, stdhtml.EscapeString(f.Target)}
+		if f.Ratio != nil {
+			want = append(want, exactly(f.Ratio.Medians), exactly(f.Ratio.Paired), exactly(f.Ratio.Min), exactly(f.Ratio.Max))
+		}
+		if f.Met != nil {
+			want = append(want, map[bool]string{true: ">met<", false: ">missed<"}[*f.Met])
+		}
+		if !oneHolds(rows, want...) {
+			t.Errorf("no row with all of %q", want)
+		}
+	}
+}
+
+func exactly(v float64) string { return `<data value="` + exact(v) + `">` }
+
+// oneHolds tells whether one of the rows has all the parts.
+func oneHolds(rows []string, parts ...string) bool {
+	for _, row := range rows {
+		all := true
+		for _, p := range parts {
+			all = all && strings.Contains(row, p)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTargetsLeadToTheirCharts(t *testing.T) {
+	page := made(t, sample())
+	links := regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1)
+	if len(links) != 2 {
+		t.Errorf("%d links, want one for each target", len(links))
+	}
+	for _, l := range links {
+		if strings.Count(page, ` id="`+l[1]+`"`) != 1 {
+			t.Errorf("%s leads nowhere, or to several places", l[0])
+		}
+	}
+}
+
+func TestPageNeedsNothingElse(t *testing.T) {
+	page := made(t, sample())
+	for _, bad := range []string{`\ssrc\s*=`, `href\s*=\s*["']?[^"'#]`, `(?i)https?:`, `url\(`, `@import`, `<(script|link|img|image|iframe|object|embed)\b`} {
+		if found := regexp.MustCompile(bad).FindString(page); found != "" {
+			t.Errorf("%q is in the page", found)
+		}
+	}
+	if !strings.Contains(page, `content="default-src 'none'; style-src 'unsafe-inline'"`) {
+		t.Error("no content security policy")
+	}
+}
+
+var element = regexp.MustCompile(`(?s)<svg .*?</svg>`)
+
+// texts are what the texts in a page's charts say.
+func texts(t *testing.T, page string) (out []string) {
+	t.Helper()
+	for _, chart := range element.FindAllString(page, -1) {
+		d := xml.NewDecoder(strings.NewReader(chart))
+		for {
+			token, err := d.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%v in %s", err, chart)
+			}
+			if text, ok := token.(xml.CharData); ok {
+				out = append(out, string(text))
+			}
+		}
+	}
+	return out
+}
+
+func TestEveryChartIsWholeAndSaysWhatItShows(t *testing.T) {
+	page := made(t, sample())
+	all := strings.Join(texts(t, page), "\n")
+	for _, want := range []string{
+		"… ids a call, ids/s: lines, a store each", "single, deletes/s: bars, a store each", "residue, pieces: bars, a store each",
+		"10 ids a call: ours 1.23e+03 (926 to 1.85e+03); theirs",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%q is in no chart", want)
+		}
+	}
+	if n := len(element.FindAllString(page, -1)); n != 3 {
+		t.Errorf("%d charts, want 3", n)
+	}
+}
+
+func TestTextsAreEscaped(t *testing.T) {
+	const hostile = `</svg><script>alert('&amp;"1"')</script>`
+	r := sample()
+	r.Machine[0] = Fact{hostile, hostile}
+	for i := range r.Figures {
+		f := &r.Figures[i]
+		f.Workload, f.Case, f.Store, f.Unit = hostile+f.Workload, f.Case+hostile, hostile+f.Store, hostile+f.Unit
+		if f.Ratio != nil {
+			f.Against = hostile
+		}
+		if f.Met != nil {
+			f.Target = hostile
+		}
+	}
+	page := made(t, r)
+	if strings.Contains(page, "<script") || strings.Count(page, "<svg ") != strings.Count(page, "</svg>") {
+		t.Error("a text of the report has become an element")
+	}
+	// In a chart of bars and in one of lines.
+	in := 0
+	for _, text := range texts(t, page) {
+		if text == hostile+"ours" || text == hostile+"theirs" {
+			in++
+		}
+	}
+	if in != 5 {
+		t.Errorf("%d names of stores in charts, want 2 at lines, 2 and 1 at bars", in)
+	}
+}
+
+func TestValuesAtTheBoundsAreDrawn(t *testing.T) {
+	values := []float64{0, least, 1, 1e9, most}
+	sizes := []string{"0", "1", "1000000000000000"}
+	var r = named()
+	for _, lo := range values {
+		for _, hi := range values {
+			if lo > hi {
+				continue
+			}
+			for _, median := range []float64{lo, hi} {
+				unit := fmt.Sprint(lo, median, hi)
+				for _, name := range append(sizes, "alone") {
+					r.Figures = append(r.Figures, Figure{Workload: "w", Case: name, Store: "ours", Unit: unit, Median: median, Min: lo, Max: hi, N: 1})
+				}
+			}
+		}
+	}
+	for _, shape := range []string{"%d", "0.00000%d", "7%03d", "%d00000000"} {
+		for i := range 3 {
+			r.Figures = append(r.Figures, Figure{Workload: "w", Case: fmt.Sprintf(shape, i+1), Store: "ours", Unit: shape, Median: 5, Min: 1, Max: 1e8, N: 1})
+		}
+	}
+	page := made(t, r)
+	if bad := regexp.MustCompile(`(NaN|[+-]?Inf)\b`).FindString(page); bad != "" {
+		t.Errorf("%s is in the page", bad)
+	}
+	texts(t, page)
+}
