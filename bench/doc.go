@@ -21,6 +21,18 @@
 // and sqlite. One more takes one file in that folder, or, outside of it, a
 // program that hands a store.Kind to crash.Run.
 //
+// # Pages
+//
+// --html writes the figures as a page, too: one file that needs nothing else, with
+// a chart and a table of every case (package html). report makes the page of a run
+// whose JSON was kept:
+//
+//	go run -C bench . --json > run.json
+//	go run -C bench . report run.json --html run.html
+//
+// The page is written whole or not at all; what is no run is refused, and a page
+// that was there before stays.
+//
 // # What a figure is
 //
 // Machines are shared, disks have moods, and a run differs from the next by

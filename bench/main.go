@@ -42,10 +42,11 @@ type job struct {
 	settings
 	workload string
 	json     bool
+	html     string
 	profile  string
 }
 
-const usage = "usage: bench [delete|upsert|erase|all] [flags], or: bench crash [flags]"
+const usage = "usage: bench [delete|upsert|erase|all] [flags], or: bench report RUN.json --html FILE, or: bench crash [flags]"
 
 func parse(args []string, stderr io.Writer) (j job, err error) {
 	j.workload = "all"
@@ -59,6 +60,7 @@ func parse(args []string, stderr io.Writer) (j job, err error) {
 	f.IntVar(&j.Items, "items", 100_000, "`N` items in every store")
 	f.IntVar(&j.Rounds, "rounds", 9, "`N` turns of every store")
 	f.BoolVar(&j.json, "json", false, "print JSON")
+	f.StringVar(&j.html, "html", "", "write the figures as a page into `FILE` as well")
 	f.StringVar(&j.profile, "profile", "", "write CPU, block, mutex and allocation profiles into `DIR`")
 	stores := f.String("stores", "", "comma-separated `names`, of "+strings.Join(countable(), ", ")+" (default "+strings.Join(measured, ", ")+")")
 	if err := f.Parse(args); err != nil {
@@ -112,10 +114,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if len(args) > 0 && args[0] == "crash" {
 		return runCrash(ctx, args[1:], stdout, stderr)
 	}
+	if len(args) > 0 && args[0] == "report" {
+		return runReport(args[1:], stderr)
+	}
 	j, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
+	page, err := beginFile(j.html)
+	if err != nil {
+		return err
+	}
+	defer page.done()
 	if j.Dir, err = os.MkdirTemp(j.Dir, "oubliette-bench-"); err != nil {
 		return err
 	}
@@ -136,10 +146,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err = errors.Join(err, stop()); err != nil {
 		return err
 	}
+	printed := out.print
 	if j.json {
-		return out.json(stdout)
+		printed = out.json
 	}
-	return out.print(stdout)
+	return errors.Join(printed(stdout), out.html(page))
 }
 
 func (j *job) workloads(ctx context.Context, out *sheet, progress io.Writer) error {
