@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -14,18 +12,6 @@ type countFS struct {
 	vfs.FS
 	bytes atomic.Int64
 	syncs atomic.Int64
-
-	noting atomic.Bool
-	mu     struct {
-		sync.Mutex
-		noted []written // while noting
-	}
-}
-
-// written is one write that was noted.
-type written struct {
-	path  string
-	bytes []byte
 }
 
 func newCountFS(fs vfs.FS) *countFS { return &countFS{FS: fs} }
@@ -41,23 +27,11 @@ func (fs *countFS) since(t tally) tally {
 	return tally{now.written - t.written, now.syncs - t.syncs}
 }
 
-// note keeps a copy of what is written while do runs.
-func (fs *countFS) note(do func() error) ([]written, error) {
-	fs.noting.Store(true)
-	err := do()
-	fs.noting.Store(false)
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	noted := fs.mu.noted
-	fs.mu.noted = nil
-	return noted, err
-}
-
-func (fs *countFS) wrap(path string, f vfs.File, err error) (vfs.File, error) {
+func (fs *countFS) wrap(f vfs.File, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &countFile{File: f, fs: fs, path: path}, nil
+	return &countFile{File: f, fs: fs}, nil
 }
 
 // Unwrap lets vfs.Root find the bottom.
@@ -65,50 +39,37 @@ func (fs *countFS) Unwrap() vfs.FS { return fs.FS }
 
 func (fs *countFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := fs.FS.Create(name, c)
-	return fs.wrap(name, f, err)
+	return fs.wrap(f, err)
 }
 
 func (fs *countFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := fs.FS.ReuseForWrite(oldname, newname, c)
-	return fs.wrap(newname, f, err)
+	return fs.wrap(f, err)
 }
 
 func (fs *countFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
 	f, err := fs.FS.OpenReadWrite(name, c, opts...)
-	return fs.wrap(name, f, err)
+	return fs.wrap(f, err)
 }
 
 func (fs *countFS) OpenDir(name string) (vfs.File, error) {
 	f, err := fs.FS.OpenDir(name)
-	return fs.wrap(name, f, err)
+	return fs.wrap(f, err)
 }
 
 // countFile is a file opened for writing, or a folder opened for syncing.
 type countFile struct {
 	vfs.File
-	fs   *countFS
-	path string
-}
-
-// before notes p. A vfs.File may change what it is given to write, so this
-// comes first.
-func (f *countFile) before(p []byte) {
-	if f.fs.noting.Load() {
-		f.fs.mu.Lock()
-		defer f.fs.mu.Unlock()
-		f.fs.mu.noted = append(f.fs.mu.noted, written{f.path, bytes.Clone(p)})
-	}
+	fs *countFS
 }
 
 func (f *countFile) Write(p []byte) (int, error) {
-	f.before(p)
 	n, err := f.File.Write(p)
 	f.fs.bytes.Add(int64(n))
 	return n, err
 }
 
 func (f *countFile) WriteAt(p []byte, off int64) (int, error) {
-	f.before(p)
 	n, err := f.File.WriteAt(p, off)
 	f.fs.bytes.Add(int64(n))
 	return n, err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"path/filepath"
 	"testing"
 
@@ -72,28 +71,5 @@ func TestCountsSyncsOfFolders(t *testing.T) {
 	}
 	if got := fs.tally().syncs; got != 1 {
 		t.Errorf("%d syncs counted, want 1", got)
-	}
-}
-
-func TestNotesWhatIsWrittenMeanwhile(t *testing.T) {
-	fs := newCountFS(vfs.Default)
-	f, err := opened["Create"](fs, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	write := func(s string) error { _, err := f.Write([]byte(s)); return err }
-	if err := write("before"); err != nil {
-		t.Fatal(err)
-	}
-	noted, err := fs.note(func() error { return write("meanwhile") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := write("after"); err != nil {
-		t.Fatal(err)
-	}
-	if len(noted) != 1 || !bytes.Equal(noted[0].bytes, []byte("meanwhile")) || filepath.Base(noted[0].path) != "made" {
-		t.Errorf("noted %q", noted)
 	}
 }

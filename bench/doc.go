@@ -1,7 +1,7 @@
 // Command bench compares Oubliette with other stores on one machine, side by
 // side in one run, and kills processes that write to them.
 //
-//	go run -C bench . [delete|upsert|erase|all] [--dir DIR] [--items N] [--rounds N] [--json]
+//	go run -C bench . [delete|erase|ingest|all] [--stores NAMES] [--items N] [--rounds N] [--limit TIME] [--dir DIR] [--json]
 //	go run -C bench . crash [--engine NAME|all] [--kills N] [--fresh N] [--broken N] [--seed S] [--dir DIR] [--keep] [--json]
 //
 // # Crashes
@@ -16,9 +16,8 @@
 // seed that it prints chooses the same calls again; the moments of the kills
 // are the machine's.
 //
-// The stores are those of package peers: oubliette, pebble and pebble3 as
-// below, with a ledger, small segments and a short deadline, and badger, bbolt
-// and sqlite. One more takes one file in that folder, or, outside of it, a
+// The stores are those of package peers, with a ledger, small segments and a short
+// deadline for ours. One more takes one file in that folder, or, outside of it, a
 // program that hands a store.Kind to crash.Run.
 //
 // # Pages
@@ -44,30 +43,47 @@
 // be compared.
 //
 // Every store works on the real file system, in a fresh folder that is removed
-// at the end, and syncs every call. Each goes through a file system of its own
-// that counts writes and syncs on their way to the operating system's.
+// at the end, and syncs every call. Those that can work on a file system of a
+// caller's have one that counts writes and syncs on their way to the operating
+// system's; the others have no rows in those tables.
+//
+// A store that is slow at something must not make a run last for ever: after --limit
+// in one measurement it takes no further turn in it, and the report says so, and
+// after how many of its rounds.
+//
+// Targets are about Oubliette, most of them against a store of the same run. The
+// sheet of --json has each with its verdict.
 //
 // # The stores that are measured
 //
 //   - oubliette: package engine with its defaults;
-//   - pebble: Pebble as it comes, one key an item, the value sealed;
+//   - pebble: Pebble, one key an item;
 //   - pebble3: the same with three keys an item, so that vector, contents and
-//     head (id and metadata) are read apart, as they are in Oubliette.
+//     head (id and metadata) are read apart, as they are in Oubliette;
+//   - badger, bbolt, sqlite: one key, or one row, an item.
 //
-// Pebble is given what serves it here: the newest format, a memtable of 64 MiB,
-// no compression of what is sealed, and values sealed on all cores.
+// All of them seal their values with one AEAD, on all cores, and open what they
+// read. A run prints which versions they are and how each is set up; --stores
+// chooses among them.
 //
 // # The workloads
 //
-//   - delete: calls of 1,000, 10,000 and 100,000 ids with the syncs they take;
-//     single deletes by one goroutine, before and after these, and by 64;
-//   - upsert: calls of 1,000 items of 4 KB, by one writer and by eight;
-//   - erase: a tenth of the items deleted at random and their bytes taken off
-//     the disk: time, bytes written for it, disk blocks, and a search of every
-//     file for bytes noted before.
+//   - delete: calls of 1 to 100,000 ids by 1, 8 and 64 goroutines, as far as there
+//     are items, with the syncs they take; single deletes by one goroutine before
+//     and after these;
+//   - erase: 0.1, 1, 10 and 50 % of the items deleted at random and their bytes
+//     taken off the disk: the time from the delete until a search of every byte of
+//     every file finds none of the pieces that were noted before, the search left
+//     out of it; bytes written for it, and disk blocks given back. A store erases as
+//     its documents say (store.Store's Erase); where a search finds something then,
+//     its Compact is added, and what is left after that is a figure of its own;
+//   - ingest: calls of 1,000 items, by one writer and by eight, into empty stores:
+//     the calls alone, and the whole run with the background work behind them.
 //
 // Background work that a call leaves behind is waited for between the slices of
-// upsert and erase: it would fall on whoever is next. It is not in the figure
-// that the target is about, and printed apart: that is what the store does to
-// the machine.
+// ingest and erase, of stores that can tell when it is over (store.Settler): it
+// would fall on whoever is next.
+//
+// Items are made: 768 dimensions, 1 KiB of contents, 200 bytes of metadata; delete
+// takes small ones, because it needs many and does not look at what they hold.
 package main

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -18,46 +19,46 @@ import (
 // Item is what every store holds.
 type Item = store.Item
 
-// measured are the stores that take part unless others are named.
-var measured = []string{"oubliette", "pebble", "pebble3"}
-
-// countable are the stores whose writes and syncs can be counted.
-func countable() []string {
-	var out []string
-	for _, k := range peers.All() {
-		if k.OnFS {
-			out = append(out, k.Name)
+// everyStore names all of them: ours, the one that it is held against first, and
+// the others by name.
+func everyStore() []string {
+	out := []string{ours, theirs}
+	for _, name := range peers.Names() {
+		if name != ours && name != theirs {
+			out = append(out, name)
 		}
 	}
 	return out
 }
 
-// ours is the peer that targets are about, theirs the one that it is held
-// against.
+// ours is the store that targets are about, theirs the one that every other is
+// held against.
 const (
 	ours   = "oubliette"
 	theirs = "pebble"
 )
 
-// entrant is an open store with the file system that counts for it.
+// entrant is a store that takes part, with the file system that counts for it.
 type entrant struct {
-	store.Store
+	store.Store // nil: it is closed
 	store.Kind
-	dir string
-	fs  *countFS
+	setup store.Setup
+	dir   string
+	fs    *countFS
 }
 
 // entrants are the stores of one workload.
 type entrants []*entrant
 
-// enter opens the named stores, each in a fresh folder below dir.
-func enter(dir string, names ...string) (entrants, error) {
-	if len(names) == 0 {
-		names = measured
-	}
+// enter opens the named stores, each in a fresh folder of its name below dir.
+// within is how long what is deleted may stay; 0: as the store comes.
+func enter(ctx context.Context, dir string, within time.Duration, names ...string) (entrants, error) {
 	var es entrants
 	for _, name := range names {
-		e, err := open(dir, name)
+		e, err := newEntrant(filepath.Join(dir, name), name, within)
+		if err == nil {
+			err = e.open(ctx)
+		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", name, err), es.close())
 		}
@@ -66,20 +67,34 @@ func enter(dir string, names ...string) (entrants, error) {
 	return es, nil
 }
 
-func open(dir, name string) (*entrant, error) {
+// newEntrant makes the folder dir for a store and does not open it yet.
+func newEntrant(dir, name string, within time.Duration) (*entrant, error) {
 	kind, ok := peers.Named(name)
 	if !ok {
-		return nil, fmt.Errorf("there is no such store, there are %s", strings.Join(peers.Names(), ", "))
+		return nil, fmt.Errorf("there is no such store, there are %s", strings.Join(everyStore(), ", "))
 	}
-	e := &entrant{Kind: kind, dir: filepath.Join(dir, name), fs: newCountFS(vfs.Default)}
-	if err := os.Mkdir(e.dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := store.Setup{Dir: e.dir, FS: e.fs}
-	rand.Read(s.Key[:]) // never fails
-	var err error
-	e.Store, err = kind.Open(context.Background(), s)
-	return e, err
+	e := &entrant{Kind: kind, dir: dir, fs: newCountFS(vfs.Default)}
+	e.setup = store.Setup{Dir: dir, FS: e.fs, PurgeWithin: within}
+	rand.Read(e.setup.Key[:]) // never fails
+	return e, nil
+}
+
+func (e *entrant) open(ctx context.Context) (err error) {
+	e.Store, err = e.Kind.Open(ctx, e.setup)
+	return err
+}
+
+// close closes the store and leaves its folder.
+func (e *entrant) close() error {
+	if e.Store == nil {
+		return nil
+	}
+	s := e.Store
+	e.Store = nil
+	return s.Close()
 }
 
 // turn is the order of one round: every other one runs backwards, so that
@@ -109,7 +124,7 @@ func (es entrants) settle(ctx context.Context) error {
 func (es entrants) close() error {
 	var errs []error
 	for _, e := range es {
-		if err := e.Close(); err != nil {
+		if err := e.close(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: close: %w", e.Name, err))
 		}
 		errs = append(errs, os.RemoveAll(e.dir))

@@ -4,180 +4,210 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"oubliette/bench/store"
 )
 
-// erases is the workload that deletes a tenth of the items at a time and takes
-// their bytes off the disk.
-type erases struct {
-	settings
-	es    entrants
-	ids   []string            // to be deleted, in order; the noted ones first
-	notes map[string]*needles // bytes of some of them, as they went to the disk
-
-	seconds, amp              series
-	noted, left, loaded       series
-	purged, compacted, volume series
+// eraseShares are the parts of the items that are deleted and erased, from the least
+// to the greatest, each so many times: together less than all. The last comes when
+// half of the items live, so it is a half of those that there were at first.
+var eraseShares = []eraseShare{
+	{perMille: 1, times: 3, targets: []target{{want: 30, faster: true, against: "pebble"}}},
+	{perMille: 10, times: 3},
+	{perMille: 100, times: 3, targets: []target{{want: 3, faster: true, against: "sqlite"}, {want: 5, faster: true, against: "pebble"}},
+		written: []target{{want: 1.05, atMost: true}}},
+	{perMille: 500, times: 1},
 }
 
-const (
-	eraseRounds = 3  // each deletes a tenth of the items that there were at first
-	notedItems  = 64 // whose bytes are searched for
-)
+type eraseShare struct {
+	perMille, times int
+	targets         []target // of the time
+	written         []target // of the bytes written a byte erased
+}
 
-func runErase(ctx context.Context, s settings, out *sheet) (err error) {
-	es, err := enter(s.Dir, s.Stores...)
+func (s eraseShare) of(items int) int { return max(1, items*s.perMille/1000) }
+
+// erases is the workload that deletes a part of the items and takes their bytes off
+// the disk.
+type erases struct {
+	*settings
+	from stock
+	es   entrants
+	ids  []string // to be deleted, in order
+	out  *sheet
+
+	loaded, erased, compacted series
+}
+
+func runErase(ctx context.Context, s *settings, out *sheet) (err error) {
+	es, err := enter(ctx, s.Dir, 0, s.Stores...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, es.close()) }()
-	r := &erases{settings: s, es: es, notes: make(map[string]*needles)}
-	for _, p := range []*series{&r.seconds, &r.amp, &r.noted, &r.left, &r.loaded, &r.purged, &r.compacted, &r.volume} {
-		*p = series{}
+	r := &erases{settings: s, from: s.large(), es: es, ids: shuffled(s.large(), s.Items, 5), out: out,
+		loaded: series{}, erased: series{}, compacted: series{}}
+	for _, e := range es {
+		if err := load(ctx, e, r.from, s.Items); err != nil {
+			return fmt.Errorf("%s: %w", e.Name, err)
+		}
 	}
-	if err = r.load(ctx); err == nil {
-		err = r.run(ctx)
+	if err := es.settle(ctx); err != nil {
+		return err
 	}
-	r.report(out)
-	return err
+	return r.run(ctx)
 }
 
-// load fills the stores. The items that the search is for go in one by one,
-// right after the first thousand, while their store's writes are noted.
-func (r *erases) load(ctx context.Context) error {
-	watched := min(notedItems, r.Items/10)
-	first := min(1000, r.Items-watched)
-	for _, e := range r.es {
-		m := newMaker(large, 4)
-		if err := load(ctx, e, m.items(first, 0)); err != nil {
-			return fmt.Errorf("%s: load: %w", e.Name, err)
-		}
-		n, err := note(ctx, e, m.items(watched, first))
-		if err != nil {
-			return fmt.Errorf("%s: load: %w", e.Name, err)
-		}
-		r.notes[e.Name] = n
-		batch := m.items(min(1000, r.Items), 0)
-		for at := first + watched; at < r.Items; at += len(batch) {
-			batch = batch[:min(len(batch), r.Items-at)]
-			m.refill(batch, at)
-			if err := e.Upsert(ctx, batch); err != nil {
-				return fmt.Errorf("%s: load: %w", e.Name, err)
-			}
-		}
-	}
-	for n := range watched {
-		r.ids = append(r.ids, id(first+n))
-	}
-	for _, id := range shuffled(r.Items, 5) {
-		if !slices.Contains(r.ids[:watched], id) {
-			r.ids = append(r.ids, id)
-		}
-	}
-	return r.es.settle(ctx)
-}
-
-// note upserts items one by one and keeps what goes into the files that take
-// item bytes first.
-func note(ctx context.Context, e *entrant, items []Item) (*needles, error) {
-	n := newNeedles()
-	for i := range items {
-		writes, err := e.fs.note(func() error { return e.Upsert(ctx, items[i:i+1]) })
-		if err != nil {
-			return nil, err
-		}
-		for _, w := range writes {
-			if strings.HasSuffix(w.path, e.ItemFiles) {
-				n.add(w.bytes)
-			}
-		}
-	}
-	return n, nil
-}
-
-// run deletes and erases, round by round, then compacts.
+// run measures share by share, then compacts.
 func (r *erases) run(ctx context.Context) error {
-	for _, e := range r.es {
-		if err := r.look(e, r.noted, r.loaded); err != nil {
+	if err := r.weigh(r.loaded); err != nil {
+		return err
+	}
+	for _, share := range eraseShares {
+		if err := r.share(ctx, share); err != nil {
 			return err
 		}
 	}
-	tenth := max(1, r.Items/10)
-	err := r.es.rounds(ctx, min(eraseRounds, r.Rounds), func(round int, e *entrant) error {
-		return r.round(ctx, e, r.ids[round*tenth:(round+1)*tenth])
-	})
-	if err != nil {
+	if err := r.weigh(r.erased); err != nil {
 		return err
 	}
 	for _, e := range r.es {
-		if err := r.look(e, r.left, r.purged); err != nil {
-			return err
-		}
 		if err := e.Compact(ctx); err != nil {
 			return fmt.Errorf("%s: compact: %w", e.Name, err)
 		}
-		if err := store.Settle(ctx, e.Store); err != nil {
-			return err
-		}
-		blocks, err := diskBlocks(e.dir)
+	}
+	if err := errors.Join(r.es.settle(ctx), r.weigh(r.compacted)); err != nil {
+		return err
+	}
+	add := func(name string, v series) {
+		r.out.add(r.es, table{workload: "erase", name: "disk blocks, " + name, unit: "MiB", values: v})
+	}
+	add("loaded", r.loaded)
+	add("when all shares are erased", r.erased)
+	add("compacted after that", r.compacted)
+	return nil
+}
+
+// weigh notes how many MiB of disk each store takes.
+func (r *erases) weigh(into series) error {
+	for _, e := range r.es {
+		b, err := diskBlocks(e.dir)
 		if err != nil {
 			return err
 		}
-		r.compacted.add(e, blocks/(1<<20))
+		into.add(e, b/(1<<20))
 	}
 	return nil
 }
 
-// round deletes ids and erases them. What the delete itself writes counts.
-func (r *erases) round(ctx context.Context, e *entrant, ids []string) error {
-	began := e.fs.tally()
-	if err := e.Delete(ctx, ids); err != nil {
-		return err
-	}
-	var bytes uint64
-	seconds, err := clock(func() (err error) {
-		bytes, err = e.Erase(ctx)
-		return err
+// erasure is one share on its way through the stores.
+type erasure struct {
+	*erases
+	share eraseShare
+
+	seconds, erased, given     series
+	before, left               series
+	amplified, amplifiedBehind series
+}
+
+func (r *erases) share(ctx context.Context, share eraseShare) error {
+	x := &erasure{erases: r, share: share, seconds: series{}, erased: series{}, given: series{},
+		before: series{}, left: series{}, amplified: series{}, amplifiedBehind: series{}}
+	n := share.of(r.Items)
+	times := min(share.times, r.Rounds)
+	err := r.es.rounds(ctx, r.course(r.out, times, "erase, %v", x), func(round int, e *entrant) error {
+		return x.turn(ctx, e, r.ids[round*n:(round+1)*n], round == 0)
 	})
-	if err != nil {
-		return err
-	}
-	if bytes == 0 { // it does not say: the items' bytes in the clear
-		bytes = uint64(len(ids) * large.bytes())
-	}
-	r.seconds.add(e, seconds)
-	r.volume.add(e, float64(bytes)/(1<<20))
-	r.amp.add(e, float64(e.fs.since(began).written)/float64(bytes))
-	return nil
-}
-
-// look counts the noted pieces that are in a store's files, and its blocks.
-func (r *erases) look(e *entrant, found, blocks series) error {
-	n, err := r.notes[e.Name].search(e.dir)
-	if err != nil {
-		return err
-	}
-	found.add(e, float64(n))
-	b, err := diskBlocks(e.dir)
-	blocks.add(e, b/(1<<20))
+	r.ids = r.ids[times*n:]
+	x.report()
 	return err
 }
 
-func (r *erases) report(out *sheet) {
-	add := func(name, unit string, v series, t *target) {
-		out.add(r.es, table{workload: "erase", name: name, unit: unit, values: v, target: t})
+// turn deletes ids and erases them; the searches are outside of the time, and the
+// background work that is left behind, too.
+func (x *erasure) turn(ctx context.Context, e *entrant, ids []string, first bool) error {
+	noted, err := noteSealed(ctx, e, ids)
+	if err != nil {
+		return err
 	}
-	what := fmt.Sprintf("%s of %s items of %d bytes", number(float64(r.Items/10)), number(float64(r.Items)), large.bytes())
-	add(what, "seconds", r.seconds, nil)
-	add(what, "bytes written a byte erased, the delete's log included", r.amp, &target{want: 1.2, atMost: true})
-	add(what, "MiB erased (of pebble: deleted)", r.volume, nil)
-	pieces := fmt.Sprintf("pieces of %d deleted items found in the store's files", min(notedItems, r.Items/10))
-	add("residue before the delete", pieces, r.noted, nil)
-	add("residue after", pieces, r.left, &target{want: 0, atMost: true})
-	add("disk blocks, loaded", "MiB", r.loaded, nil)
-	add("disk blocks, after erasing", "MiB", r.purged, nil)
-	add("disk blocks, after compacting", "MiB", r.compacted, nil)
+	if first {
+		found, err := noted.search(ctx, e.dir)
+		if err != nil {
+			return err
+		}
+		x.before.add(e, 100*float64(found)/float64(noted.pieces))
+	}
+	blocks, err := diskBlocks(e.dir)
+	if err != nil {
+		return err
+	}
+	began := e.fs.tally()
+	bytes, err := x.erase(ctx, e, ids, noted)
+	if err != nil {
+		return err
+	}
+	erased := e.fs.since(began).written
+	if err := store.Settle(ctx, e.Store); err != nil {
+		return err
+	}
+	if e.OnFS {
+		x.amplified.add(e, float64(erased)/bytes)
+		x.amplifiedBehind.add(e, float64(e.fs.since(began).written)/bytes)
+	}
+	after, err := diskBlocks(e.dir)
+	x.given.add(e, (blocks-after)/(1<<20))
+	return err
+}
+
+// erase deletes ids and lets the store erase them in its own way. Where a search
+// still finds some of their bytes it compacts as well, and is searched again. It
+// answers how many bytes were erased.
+func (x *erasure) erase(ctx context.Context, e *entrant, ids []string, noted *evidence) (bytes float64, err error) {
+	seconds, err := clock(func() error {
+		if err := e.Delete(ctx, ids); err != nil {
+			return err
+		}
+		n, err := e.Erase(ctx)
+		bytes = float64(n)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	left, err := noted.search(ctx, e.dir)
+	if err == nil && left > 0 {
+		var more float64
+		more, err = clock(func() error { return e.Compact(ctx) })
+		seconds += more
+		if err == nil {
+			left, err = noted.search(ctx, e.dir)
+		}
+	}
+	if bytes == 0 { // it does not say: the items' bytes in the clear
+		bytes = float64(len(ids) * x.from.bytes())
+	}
+	x.seconds.add(e, seconds)
+	x.erased.add(e, bytes/(1<<20))
+	x.left.add(e, float64(left))
+	return bytes, err
+}
+
+func (x *erasure) String() string {
+	return fmt.Sprintf("%g %% of %s items of %d bytes", float64(x.share.perMille)/10, count(x.Items), x.from.bytes())
+}
+
+func (x *erasure) report() {
+	noted := min(x.share.of(x.Items), notedItems)
+	for _, t := range []table{
+		{unit: "seconds, from the delete until nothing is left or nothing more can be done", values: x.seconds, targets: x.share.targets},
+		{unit: fmt.Sprintf("%% of the pieces of %s found before", plural(noted, "item")), values: x.before},
+		{unit: fmt.Sprintf("pieces of %s left", plural(noted, "item")), values: x.left, targets: []target{{want: 0, atMost: true}}},
+		{unit: "bytes written a byte erased, the delete's log included", values: x.amplified, targets: x.share.written},
+		{unit: "bytes written a byte erased, background work behind it included", values: x.amplifiedBehind},
+		{unit: "MiB erased, or deleted where the store does not say", values: x.erased},
+		{unit: "MiB of disk given back", values: x.given},
+	} {
+		t.workload, t.name = "erase", x.String()
+		x.out.add(x.es, t)
+	}
 }

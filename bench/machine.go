@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -87,16 +86,4 @@ func syncTime(dir string) string {
 		times = append(times, t)
 	}
 	return time.Duration(summarise(times).Median * float64(time.Second)).Round(time.Microsecond).String()
-}
-
-// moduleVersion is the version of a dependency of this build.
-func moduleVersion(path string) string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, d := range info.Deps {
-			if d.Path == path {
-				return d.Version
-			}
-		}
-	}
-	return "unknown"
 }

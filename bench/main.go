@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,11 +29,11 @@ func main() {
 // workloads in the order in which "all" runs them.
 var workloads = []struct {
 	name string
-	run  func(context.Context, settings, *sheet) error
+	run  func(context.Context, *settings, *sheet) error
 }{
 	{"delete", runDelete},
-	{"upsert", runUpsert},
 	{"erase", runErase},
+	{"ingest", runIngest},
 }
 
 // job is what the command line asks for.
@@ -46,7 +45,14 @@ type job struct {
 	profile  string
 }
 
-const usage = "usage: bench [delete|upsert|erase|all] [flags], or: bench report RUN.json --html FILE, or: bench crash [flags]"
+// usage says how bench is called.
+func usage() string {
+	var names []string
+	for _, w := range workloads {
+		names = append(names, w.name)
+	}
+	return "usage: bench [" + strings.Join(names, "|") + "|all] [flags], or: bench report RUN.json --html FILE, or: bench crash [flags]"
+}
 
 func parse(args []string, stderr io.Writer) (j job, err error) {
 	j.workload = "all"
@@ -55,50 +61,37 @@ func parse(args []string, stderr io.Writer) (j job, err error) {
 	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.Usage = func() { fmt.Fprintln(stderr, usage); f.PrintDefaults() }
-	f.StringVar(&j.Dir, "dir", os.TempDir(), "work in a fresh folder below `DIR`")
-	f.IntVar(&j.Items, "items", 100_000, "`N` items in every store")
-	f.IntVar(&j.Rounds, "rounds", 9, "`N` turns of every store")
-	f.BoolVar(&j.json, "json", false, "print JSON")
-	f.StringVar(&j.html, "html", "", "write the figures as a page into `FILE` as well")
-	f.StringVar(&j.profile, "profile", "", "write CPU, block, mutex and allocation profiles into `DIR`")
-	stores := f.String("stores", "", "comma-separated `names`, of "+strings.Join(countable(), ", ")+" (default "+strings.Join(measured, ", ")+")")
+	f.Usage = func() { fmt.Fprintln(stderr, usage()); f.PrintDefaults() }
+	j.flags(f)
+	stores := f.String("stores", strings.Join(everyStore(), ","), "comma-separated `names` of those that take part")
 	if err := f.Parse(args); err != nil {
 		return j, err
 	}
-	if *stores != "" {
-		j.Stores = strings.Split(*stores, ",")
-	}
+	j.Stores = strings.Split(*stores, ",")
 	return j, j.validate(f.Args())
+}
+
+func (j *job) flags(f *flag.FlagSet) {
+	f.StringVar(&j.Dir, "dir", os.TempDir(), "work in a fresh folder below `DIR`")
+	f.IntVar(&j.Items, "items", 100_000, "`N` items in every store")
+	f.IntVar(&j.Rounds, "rounds", 9, "`N` turns of every store")
+	f.DurationVar(&j.Limit, "limit", 20*time.Second, "a store has `TIME` for its turns of one measurement, and is cut off after that")
+	f.BoolVar(&j.json, "json", false, "print JSON")
+	f.StringVar(&j.html, "html", "", "write the figures as a page into `FILE` as well")
+	f.StringVar(&j.profile, "profile", "", "write CPU, block, mutex and allocation profiles into `DIR`")
 }
 
 // validate reports all that is wrong with a job.
 func (j *job) validate(rest []string) error {
 	var errs []error
 	if len(rest) > 0 {
-		errs = append(errs, fmt.Errorf("unexpected argument %q; %s", rest[0], usage))
+		errs = append(errs, fmt.Errorf("unexpected argument %q; %s", rest[0], usage()))
 	}
 	if j.workload != "all" && !isWorkload(j.workload) {
-		errs = append(errs, fmt.Errorf("unknown workload %q; %s", j.workload, usage))
+		errs = append(errs, fmt.Errorf("unknown workload %q; %s", j.workload, usage()))
 	}
-	if j.Items < minItems || j.Items > maxItems {
-		errs = append(errs, fmt.Errorf("--items %d, allowed are %d to %d", j.Items, minItems, maxItems))
-	}
-	if j.Rounds < 1 || j.Rounds > 1000 {
-		errs = append(errs, fmt.Errorf("--rounds %d, allowed are 1 to 1000", j.Rounds))
-	}
-	for _, s := range j.Stores {
-		if !slices.Contains(countable(), s) {
-			errs = append(errs, fmt.Errorf("--stores: unknown store %q, or one whose writes cannot be counted; there are %s", s, strings.Join(countable(), ", ")))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, j.settings.validate())...)
 }
-
-const (
-	minItems = 100
-	maxItems = 1_000_000 // ids that a delete takes in one call
-)
 
 func isWorkload(name string) bool {
 	for _, w := range workloads {
@@ -130,12 +123,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(j.Dir)) }()
-	out := &sheet{Machine: describe(j.Dir), Settings: j.settings}
-	head := stdout
+	out := &sheet{Machine: describe(j.Dir), Settings: j.settings, Stores: participants(j.Stores)}
 	if j.json {
-		head = stderr
+		out.head(stderr)
+	} else {
+		out.head(stdout)
 	}
-	fmt.Fprintf(head, "%v\n%v\n", out.Machine, j.settings)
 	stop, err := startProfiles(j.profile)
 	if err != nil {
 		return err
@@ -159,19 +152,10 @@ func (j *job) workloads(ctx context.Context, out *sheet, progress io.Writer) err
 			continue
 		}
 		began := time.Now()
-		if err := w.run(ctx, j.settings, out); err != nil {
+		if err := w.run(ctx, &j.settings, out); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 		fmt.Fprintf(progress, "%s: %.0f s\n", w.name, time.Since(began).Seconds())
 	}
 	return nil
-}
-
-func (s settings) String() string {
-	stores := s.Stores
-	if len(stores) == 0 {
-		stores = measured
-	}
-	return fmt.Sprintf("%s in %s: %s items, %d rounds, every call synced\nlarge items: %v; small items: %v\npebble: memtable %d MiB, cache %d MiB, newest format, no compression, else defaults",
-		strings.Join(stores, ", "), s.Dir, number(float64(s.Items)), s.Rounds, large, small, peers.PebbleMemTable>>20, peers.PebbleCache>>20)
 }

@@ -22,7 +22,10 @@ func (s *sheet) html(f *wholeFile) error {
 // report is what a page shows of a sheet. The settings' folder is not in it: it is
 // gone when somebody reads the page.
 func (s *sheet) report() *html.Report {
-	r := &html.Report{Machine: s.Machine.facts(), Settings: s.settings(), Seconds: s.Seconds, Format: number}
+	r := &html.Report{Machine: s.Machine.facts(), Settings: s.Settings.facts(), Notes: s.Notes, Seconds: s.Seconds, Format: number}
+	for _, p := range s.Stores {
+		r.Stores = append(r.Stores, html.Store(p))
+	}
 	for i := range s.Figures {
 		r.Figures = append(r.Figures, s.Figures[i].shown())
 	}
@@ -45,34 +48,26 @@ func (m machine) facts() []html.Fact {
 	}
 }
 
-func (s *sheet) settings() []html.Fact {
+func (s *settings) facts() []html.Fact {
 	return []html.Fact{
-		{Name: "stores", Value: strings.Join(s.stores(), ", ")},
-		{Name: "items", Value: number(float64(s.Settings.Items))},
-		{Name: "rounds", Value: strconv.Itoa(s.Settings.Rounds)},
+		{Name: "stores", Value: strings.Join(s.Stores, ", ")},
+		{Name: "items", Value: count(s.Items)},
+		{Name: "rounds", Value: count(s.Rounds)},
+		{Name: "limit of a store in one measurement", Value: s.Limit.String()},
 	}
-}
-
-// stores are those that have figures, in the order of the first.
-func (s *sheet) stores() (out []string) {
-	there := make(map[string]bool)
-	for _, f := range s.Figures {
-		if !there[f.Store] {
-			there[f.Store] = true
-			out = append(out, f.Store)
-		}
-	}
-	return out
 }
 
 func (f *figure) shown() html.Figure {
 	out := html.Figure{
 		Workload: f.Workload, Case: f.Case, Store: f.Store, Unit: f.Unit,
 		Median: f.Median, Min: f.Min, Max: f.Max, N: f.N,
-		Against: f.Against, Target: f.Target, Met: f.Met,
+		Against: f.Against,
 	}
 	if f.Ratio != nil {
 		out.Ratio = &html.Ratio{Medians: f.Ratio.Medians, Paired: f.Ratio.Paired, Min: f.Ratio.Min, Max: f.Ratio.Max}
+	}
+	for _, v := range f.Targets {
+		out.Targets = append(out.Targets, html.Target{Text: v.Target, Got: v.Got, Met: v.Met})
 	}
 	return out
 }

@@ -16,7 +16,7 @@ func TestARunAndItsJSONMakeTheSamePage(t *testing.T) {
 	dir := t.TempDir()
 	first, second, saved := filepath.Join(dir, "first.html"), filepath.Join(dir, "second.html"), filepath.Join(dir, "run.json")
 	var out bytes.Buffer
-	args := []string{"delete", "--dir", dir, "--items", "300", "--rounds", "2", "--json", "--html", first}
+	args := []string{"delete", "--dir", dir, "--items", "100", "--rounds", "1", "--stores", "oubliette,pebble", "--json", "--html", first}
 	if err := run(context.Background(), args, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +45,8 @@ func TestARunAndItsJSONMakeTheSamePage(t *testing.T) {
 func TestATableIsPrintedBesideThePage(t *testing.T) {
 	dir := t.TempDir()
 	var out bytes.Buffer
-	args := []string{"upsert", "--dir", dir, "--items", "300", "--rounds", "1", "--html", filepath.Join(dir, "page.html")}
-	if err := run(context.Background(), args, &out, io.Discard); err != nil || !strings.Contains(out.String(), "\nupsert: ") {
+	args := []string{"ingest", "--dir", dir, "--items", "100", "--rounds", "1", "--stores", "pebble", "--html", filepath.Join(dir, "page.html")}
+	if err := run(context.Background(), args, &out, io.Discard); err != nil || !strings.Contains(out.String(), "\ningest: ") {
 		t.Errorf("error %v, printed\n%s", err, &out)
 	}
 	wantNames(t, dir, "page.html")
@@ -54,25 +54,34 @@ func TestATableIsPrintedBesideThePage(t *testing.T) {
 
 // Every value of the machine and of the settings is in a page, but the folder.
 func TestPageHoldsAllThatIsKnownOfARun(t *testing.T) {
-	s := &sheet{Figures: []figure{{Store: "first"}, {Store: "second"}, {Store: "first"}}}
+	s := &sheet{Stores: participants([]string{ours, theirs}), Notes: []string{"cut off"}}
 	for _, of := range []any{&s.Machine, &s.Settings} {
 		fill(t, reflect.ValueOf(of).Elem())
 	}
+	s.Settings.Stores = []string{"first", "second"}
 	r := s.report()
-	shown := fmt.Sprint(r.Machine, r.Settings)
+	shown := fmt.Sprint(r.Machine, r.Settings, r.Stores, r.Notes)
 	for _, of := range []reflect.Value{reflect.ValueOf(s.Machine), reflect.ValueOf(s.Settings)} {
 		for i := range of.NumField() {
 			name := of.Type().Field(i).Name
-			if name == "Dir" || name == "Stores" { // those that have figures are named
+			if name == "Dir" || name == "Stores" {
 				continue
 			}
-			if want := fmt.Sprint(of.Field(i)); !strings.Contains(shown, want) {
+			if want := fmt.Sprint(of.Field(i).Interface()); !strings.Contains(shown, want) {
 				t.Errorf("%s is not in a page: %s", name, shown)
 			}
 		}
 	}
 	if !strings.Contains(shown, "{stores first, second}") {
 		t.Errorf("stores are not in a page: %s", shown)
+	}
+	for _, p := range s.Stores {
+		if !strings.Contains(shown, fmt.Sprint(p.Name, " ", p.Module, " ", p.Version, " ", p.Settings, " ", p.Counted)) {
+			t.Errorf("%v is not in a page: %s", p, shown)
+		}
+	}
+	if !strings.HasSuffix(shown, "[cut off]") {
+		t.Errorf("notes are not in a page: %s", shown)
 	}
 }
 
@@ -83,7 +92,7 @@ func fill(t *testing.T, v reflect.Value) {
 		switch f := v.Field(i); f.Kind() {
 		case reflect.String:
 			f.SetString(fmt.Sprintf("<%s>", v.Type().Field(i).Name))
-		case reflect.Int:
+		case reflect.Int, reflect.Int64:
 			f.SetInt(int64(701 + i))
 		case reflect.Slice: // of stores
 		default:

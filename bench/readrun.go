@@ -37,7 +37,9 @@ func readRun(path string) (*sheet, error) {
 type runFile struct {
 	Machine  machine    `json:"machine"`
 	Settings settings   `json:"settings"`
+	Stores   storeList  `json:"stores"`
 	Figures  figureList `json:"figures"`
+	Notes    noteList   `json:"notes"`
 	Seconds  float64    `json:"seconds"`
 }
 
@@ -55,8 +57,26 @@ func parseRun(b []byte) (*sheet, error) {
 	if end := int(d.InputOffset()); len(bytes.TrimSpace(b[end:])) > 0 {
 		return nil, fmt.Errorf("%s: more behind the run", place(b, end))
 	}
-	s := &sheet{in.Machine, in.Settings, in.Figures, in.Seconds}
-	return s, s.report().Check()
+	s := &sheet{in.Machine, in.Settings, in.Stores, in.Figures, in.Notes, in.Seconds}
+	if err := s.report().Check(); err != nil {
+		return nil, err
+	}
+	return s, s.checkTargets()
+}
+
+// checkTargets answers the first figure that says one thing of its targets one by
+// one, and another of all.
+func (s *sheet) checkTargets() error {
+	for i, f := range s.Figures {
+		var all figure
+		for _, v := range f.Targets {
+			all.take(v)
+		}
+		if all.Target != f.Target || (all.Met == nil) != (f.Met == nil) || all.Met != nil && *all.Met != *f.Met {
+			return fmt.Errorf("figures[%d]: target and met are not those of its targets", i)
+		}
+	}
+	return nil
 }
 
 // located says where in b an error is, if the decoder has said.
@@ -80,26 +100,46 @@ func place(b []byte, n int) string {
 	return fmt.Sprintf("line %d, column %d", line, len(before)-bytes.LastIndexByte(before, '\n')-1)
 }
 
-// figureList is as many figures as a page may have: the list is counted while it is
-// read, so that two bytes of input cannot become a figure's worth of memory each.
-type figureList []figure
+// Lists are as long as a page may have them: they are counted while they are read,
+// so that two bytes of input cannot become a figure's worth of memory each.
+type (
+	storeList  []participant
+	figureList []figure
+	noteList   []string
+)
+
+func (l *storeList) UnmarshalJSON(b []byte) error {
+	return readList(b, "stores", html.MaxFacts, (*[]participant)(l))
+}
 
 func (l *figureList) UnmarshalJSON(b []byte) error {
-	*l = nil
+	return readList(b, "figures", html.MaxFigures, (*[]figure)(l))
+}
+
+func (l *noteList) UnmarshalJSON(b []byte) error {
+	return readList(b, "notes", html.MaxFacts, (*[]string)(l))
+}
+
+// readList reads at most so many elements.
+func readList[T any](b []byte, name string, most int, into *[]T) error {
+	*into = nil
+	if string(b) == "null" {
+		return nil
+	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return errors.Join(errors.New("figures: not a list"), err)
+		return errors.Join(fmt.Errorf("%s: not a list", name), err)
 	}
 	for d.More() {
-		if len(*l) == html.MaxFigures {
-			return fmt.Errorf("figures: more than %d", html.MaxFigures)
+		if len(*into) == most {
+			return fmt.Errorf("%s: more than %d", name, most)
 		}
-		var f figure
-		if err := d.Decode(&f); err != nil {
-			return fmt.Errorf("figures[%d]: %w", len(*l), err)
+		var v T
+		if err := d.Decode(&v); err != nil {
+			return fmt.Errorf("%s[%d]: %w", name, len(*into), err)
 		}
-		*l = append(*l, f)
+		*into = append(*into, v)
 	}
 	return nil
 }

@@ -4,69 +4,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
 	"text/tabwriter"
 )
 
-// figure is one measured figure of one store.
-type figure struct {
-	Workload string `json:"workload"`
-	Case     string `json:"case"`
-	Store    string `json:"store"`
-	Unit     string `json:"unit"`
-	summary
-	// Ratio is this store's series against that of the store, or of the case,
-	// that Against names, in the same rounds.
-	Against string      `json:"against,omitempty"`
-	Ratio   *comparison `json:"ratio,omitempty"`
-	// Target is what ours has to reach, Met whether it does.
-	Target string `json:"target,omitempty"`
-	Met    *bool  `json:"met,omitempty"`
-}
-
-// target is what our figure, or its ratio, has to reach.
-type target struct {
-	want    float64
-	ratio   bool // it is about the ratio of the medians
-	atMost  bool
-	subject string // what it is about
-}
-
-func (t *target) String() string {
-	sign := ">="
-	if t.atMost {
-		sign = "<="
-	}
-	unit := ""
-	if t.ratio {
-		unit = "x"
-	}
-	return fmt.Sprintf("%s %s%s%s", sign, number(t.want), unit, t.subject)
-}
-
-// judge sets a figure's target and whether it is met.
-func (t *target) judge(f *figure) {
-	got := f.Median
-	if t.ratio {
-		if f.Ratio == nil { // the peer did not take part
-			return
-		}
-		got = f.Ratio.Medians
-	}
-	met := got >= t.want
-	if t.atMost {
-		met = got <= t.want
-	}
-	f.Target, f.Met = t.String(), &met
-}
-
 // sheet collects the figures of a run.
 type sheet struct {
-	Machine  machine  `json:"machine"`
-	Settings settings `json:"settings"`
-	Figures  []figure `json:"figures"`
-	Seconds  float64  `json:"seconds"`
+	Machine  machine       `json:"machine"`
+	Settings settings      `json:"settings"`
+	Stores   []participant `json:"stores"`
+	Figures  []figure      `json:"figures"`
+	// Notes say what is not as it was asked for: what was cut off, and why.
+	Notes   []string `json:"notes,omitempty"`
+	Seconds float64  `json:"seconds"`
+}
+
+func (s *sheet) note(format string, args ...any) {
+	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
 
 // table is one case of one workload on its way into the sheet.
@@ -78,28 +31,46 @@ type table struct {
 	// names.
 	base     series
 	baseName string
-	target   *target
+	targets  []target
+}
+
+// of are the values that a store's are held against when name is meant.
+func (t *table) of(e *entrant, name string) []float64 {
+	if t.base != nil && name == t.baseName {
+		return t.base[e.Name]
+	}
+	return t.values[name]
 }
 
 // add puts a case into the sheet, a row a store.
 func (s *sheet) add(es entrants, t table) {
+	against := theirs
+	if t.base != nil {
+		against = t.baseName
+	}
 	for _, e := range es {
 		v := t.values[e.Name]
 		if len(v) == 0 {
 			continue
 		}
 		f := figure{Workload: t.workload, Case: t.name, Store: e.Name, Unit: t.unit, summary: summarise(v)}
-		against, name := t.values[theirs], theirs
-		if t.base != nil {
-			against, name = t.base[e.Name], t.baseName
+		if r, ok := compare(v, t.of(e, against)); ok && e.Name != against {
+			f.Against, f.Ratio = against, &r
 		}
-		if r, ok := compare(v, against); ok && (t.base != nil || e.Name != theirs) {
-			f.Against, f.Ratio = name, &r
-		}
-		if t.target != nil && e.Name == ours {
-			t.target.judge(&f)
+		for _, want := range t.targets {
+			if v, ok := want.judge(v, t.of(e, want.against)); ok && e.Name == ours {
+				f.take(v)
+			}
 		}
 		s.Figures = append(s.Figures, f)
+	}
+}
+
+// head writes what a run runs on, and with whom.
+func (s *sheet) head(w io.Writer) {
+	fmt.Fprintf(w, "%v\n%v\n", s.Machine, &s.Settings)
+	for _, p := range s.Stores {
+		fmt.Fprintf(w, "  %v\n", p)
 	}
 }
 
@@ -115,51 +86,43 @@ func (s *sheet) print(w io.Writer) error {
 			}
 			fmt.Fprintf(w, "\n%s\n", name)
 			last = name
-			fmt.Fprintf(tw, "\tmedian\tmin\tmax\trounds\tratio\tpaired\tmin\tmax\tto\t\t\n")
+			fmt.Fprintf(tw, "\tmedian\tmin\tmax\trounds\tratio\tpaired\tmin\tmax\tto\t\n")
 		}
 		fmt.Fprintln(tw, f.row())
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%.0f s in all\n", s.Seconds)
+	return s.end(w)
+}
+
+// end writes what stands behind the tables: what was cut off, and the targets.
+func (s *sheet) end(w io.Writer) error {
+	if len(s.Notes) > 0 {
+		fmt.Fprintf(w, "\nnot measured to the end\n")
+	}
+	for _, n := range s.Notes {
+		fmt.Fprintf(w, "  %s\n", n)
+	}
+	met, all := s.tally()
+	_, err := fmt.Fprintf(w, "\n%d of %d targets met, %.0f s in all\n", met, all, s.Seconds)
 	return err
 }
 
-func (f *figure) row() string {
-	r := "\t\t\t\t\t"
-	if f.Ratio != nil {
-		r = fmt.Sprintf("%.2f\t%.2f\t%.2f\t%.2f\t%s\t", f.Ratio.Medians, f.Ratio.Paired, f.Ratio.Min, f.Ratio.Max, f.Against)
-	}
-	verdict := "\t\t"
-	if f.Met != nil {
-		word := "MISSED"
-		if *f.Met {
-			word = "met"
+// tally counts targets.
+func (s *sheet) tally() (met, all int) {
+	for i := range s.Figures {
+		for _, v := range s.Figures[i].Targets {
+			if all++; v.Met {
+				met++
+			}
 		}
-		verdict = fmt.Sprintf("target %s\t%s\t", f.Target, word)
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%s%s", f.Store, number(f.Median), number(f.Min), number(f.Max), f.N, r, verdict)
+	return met, all
 }
 
 func (s *sheet) json(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(s)
-}
-
-// number prints three or more significant digits, with commas between
-// thousands.
-func number(v float64) string {
-	if math.IsInf(v, 0) || math.IsNaN(v) {
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	}
-	if math.Abs(v) < 100 {
-		return strconv.FormatFloat(v, 'g', 3, 64)
-	}
-	s := strconv.FormatFloat(v, 'f', 0, 64)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

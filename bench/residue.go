@@ -1,97 +1,58 @@
 package main
 
 import (
-	"bufio"
-	"encoding/binary"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"context"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"oubliette/bench/store"
+	"oubliette/internal/residue"
 )
 
 const (
-	pieceSize = 32 // bytes of a piece; random ones do not come twice by chance
-	pieceStep = 64 // between the beginnings of two pieces
+	pieceSize  = 32   // bytes of a piece; sealed ones do not come twice by chance
+	notedItems = 1000 // at most, of those that one call deletes
 )
 
-// needles are pieces of bytes that were noted on their way to the disk, to be
-// searched for in files later. They are found by their first eight bytes: a
-// bitmap over a part of those keeps the search from looking at every offset
-// twice.
-type needles struct {
-	maybe  []uint64 // bitmap over the lowest 24 bits
-	pieces map[uint64][][pieceSize]byte
-	count  int
+// evidence is how items stand in a store's files, cut into pieces, to be searched
+// for when they should be gone. Every run of 63 bytes that is left holds a piece.
+type evidence struct {
+	items    int
+	pieces   int // different ones
+	searcher *residue.Searcher
 }
 
-func newNeedles() *needles {
-	return &needles{maybe: make([]uint64, 1<<24/64), pieces: make(map[uint64][][pieceSize]byte)}
-}
-
-// add cuts pieces out of b. Whatever is all zeros is no piece: it proves
-// nothing.
-func (n *needles) add(b []byte) {
-	for ; len(b) >= pieceSize; b = b[min(len(b), pieceStep):] {
-		p := [pieceSize]byte(b)
-		if p == ([pieceSize]byte{}) {
-			continue
-		}
-		key := binary.LittleEndian.Uint64(b)
-		n.maybe[key&(1<<24-1)/64] |= 1 << (key % 64)
-		n.pieces[key] = append(n.pieces[key], p)
-		n.count++
+// noteSealed notes the sealed bytes of items before they are deleted: of all, or of
+// the first thousand.
+func noteSealed(ctx context.Context, e *entrant, ids []string) (*evidence, error) {
+	s, ok := e.Store.(store.Sealer)
+	if !ok {
+		return nil, fmt.Errorf("%s cannot say how its items stand in its files", e.Name)
 	}
-}
-
-// search answers how many of the pieces are in a file below dir, each counted
-// once.
-func (n *needles) search(dir string) (int, error) {
-	found := make(map[[pieceSize]byte]bool)
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		return n.searchFile(path, found)
-	})
-	return len(found), err
-}
-
-func (n *needles) searchFile(path string, found map[[pieceSize]byte]bool) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // removed meanwhile
-	}
+	ids = ids[:min(len(ids), notedItems)]
+	runs, err := s.SealedBytes(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer f.Close()
-	r := bufio.NewReaderSize(f, 1<<20)
-	for {
-		window, err := r.Peek(1 << 20) // fewer come with an error
-		n.searchBytes(window, found)
-		if err != nil {
-			if err == io.EOF {
-				err = nil
-			}
-			return err
-		}
-		if _, err := r.Discard(len(window) - pieceSize + 1); err != nil { // the rest may begin a piece
-			return err
-		}
+	var pieces [][]byte
+	for _, b := range runs {
+		pieces = append(pieces, residue.Pieces(b, pieceSize)...)
 	}
+	searcher, err := residue.NewSearcher(pieces)
+	if err != nil {
+		return nil, err
+	}
+	return &evidence{len(ids), searcher.Needles(), searcher}, nil
 }
 
-func (n *needles) searchBytes(b []byte, found map[[pieceSize]byte]bool) {
-	for ; len(b) >= pieceSize; b = b[1:] {
-		key := binary.LittleEndian.Uint64(b)
-		if n.maybe[key&(1<<24-1)/64]&(1<<(key%64)) == 0 {
-			continue
-		}
-		for _, p := range n.pieces[key] {
-			if p == [pieceSize]byte(b) {
-				found[p] = true
-			}
-		}
+// search reads every byte of every file below dir and answers how many pieces it
+// has found, each counted once.
+func (v *evidence) search(ctx context.Context, dir string) (int, error) {
+	hits, _, err := v.searcher.Search(ctx, vfs.Default, dir, nil)
+	found := make(map[int]bool)
+	for _, h := range hits {
+		found[h.Needle] = true
 	}
+	return len(found), err
 }

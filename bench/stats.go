@@ -41,11 +41,11 @@ type comparison struct {
 	Max    float64 `json:"max"`
 }
 
-// compare holds a against b. ok is false when a value of b is zero: nothing is
-// that many times zero.
+// compare holds a against b. ok is false when a value of b is not above zero: nothing
+// is that many times zero.
 func compare(a, b []float64) (c comparison, ok bool) {
 	n := min(len(a), len(b))
-	if n == 0 || slices.Contains(b, 0) {
+	if n == 0 || slices.Min(b) <= 0 {
 		return comparison{}, false
 	}
 	rounds := make([]float64, n)

@@ -33,7 +33,7 @@ func TestComparisonIsOfMediansAndOfRounds(t *testing.T) {
 }
 
 func TestNothingIsComparedWithZero(t *testing.T) {
-	for _, b := range [][]float64{nil, {0}, {1, 0}} {
+	for _, b := range [][]float64{nil, {0}, {1, 0}, {1, -2}} {
 		if c, ok := compare([]float64{1, 2}, b); ok {
 			t.Errorf("compared with %v: %v", b, c)
 		}

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
-	"oubliette/bench/peers"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"oubliette/bench/store"
+	"oubliette/internal/residue"
 )
 
 func sameItem(a, b Item) bool {
@@ -19,7 +22,7 @@ func sameItem(a, b Item) bool {
 // enterTest opens every store.
 func enterTest(t *testing.T) entrants {
 	t.Helper()
-	es, err := enter(t.TempDir(), peers.Names()...)
+	es, err := enter(t.Context(), t.TempDir(), 0, everyStore()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +38,7 @@ func TestEveryStoreKeepsItemsAndDeletesThem(t *testing.T) {
 	ctx := context.Background()
 	for _, e := range enterTest(t) {
 		t.Run(e.Name, func(t *testing.T) {
-			items := newMaker(large, 1).items(50, 0)
+			items := itemsOf(newMaker(large, 1), 0, 50)
 			ids := make([]string, len(items))
 			for i := range items {
 				ids[i] = items[i].ID
@@ -86,7 +89,7 @@ func TestScanOfEveryStoreCanBeLeft(t *testing.T) {
 	ctx := context.Background()
 	for _, e := range enterTest(t) {
 		t.Run(e.Name, func(t *testing.T) {
-			if err := e.Upsert(ctx, newMaker(small, 1).items(10, 0)); err != nil {
+			if err := e.Upsert(ctx, itemsOf(newMaker(small, 1), 0, 10)); err != nil {
 				t.Fatal(err)
 			}
 			n := 0
@@ -114,20 +117,16 @@ func TestSealedBytesOfEveryStoreStandInItsFiles(t *testing.T) {
 	ctx := context.Background()
 	for _, e := range enterTest(t) {
 		t.Run(e.Name, func(t *testing.T) {
-			items := newMaker(small, 1).items(20, 0)
+			items := itemsOf(newMaker(small, 1), 0, 20)
 			if err := e.Upsert(ctx, items); err != nil {
 				t.Fatal(err)
 			}
-			sealed, err := e.Store.(store.Sealer).SealedBytes(ctx, []string{items[3].ID, "nobody's", items[7].ID})
-			if err != nil || len(sealed) < 2 {
-				t.Fatalf("%d sealed runs of two items, %v", len(sealed), err)
+			noted, err := noteSealed(ctx, e, []string{items[3].ID, "nobody's", items[7].ID})
+			if err != nil {
+				t.Fatal(err)
 			}
-			n := newNeedles()
-			for _, b := range sealed {
-				n.add(b)
-			}
-			if found, err := n.search(e.dir); err != nil || found != n.count || found < len(sealed) {
-				t.Errorf("%d of %d pieces found, %v", found, n.count, err)
+			if found, err := noted.search(ctx, e.dir); err != nil || found != noted.pieces || found < 10 {
+				t.Errorf("%d of %d pieces found, %v", found, noted.pieces, err)
 			}
 		})
 	}
@@ -140,7 +139,7 @@ func TestEveryStoreSyncsEveryCall(t *testing.T) {
 			if !e.OnFS {
 				t.Skip("it works on a file system of its own, where nothing counts syncs")
 			}
-			items := newMaker(small, 1).items(10, 0)
+			items := itemsOf(newMaker(small, 1), 0, 10)
 			for what, call := range map[string]func() error{
 				"upsert":        func() error { return e.Upsert(ctx, items) },
 				"delete of one": func() error { return e.Delete(ctx, []string{"x"}) },
@@ -163,38 +162,43 @@ func TestNoStoreWritesItemsInTheClear(t *testing.T) {
 	ctx := context.Background()
 	for _, e := range enterTest(t) {
 		t.Run(e.Name, func(t *testing.T) {
-			items := newMaker(large, 1).items(10, 0)
+			items := itemsOf(newMaker(large, 1), 0, 10)
 			if err := e.Upsert(ctx, items); err != nil {
 				t.Fatal(err)
 			}
-			n := newNeedles()
+			var plain [][]byte
 			for i := range items {
-				n.add(items[i].Contents)
 				vector, err := binary.Append(nil, binary.LittleEndian, items[i].Vector)
 				if err != nil {
 					t.Fatal(err)
 				}
-				n.add(vector)
-				n.add(items[i].Metadata)
+				for _, field := range [][]byte{items[i].Contents, vector, items[i].Metadata} {
+					plain = append(plain, residue.Pieces(field, pieceSize)...)
+				}
 			}
-			if found, err := n.search(e.dir); err != nil || found != 0 {
-				t.Errorf("%d of %d pieces in the clear, %v", found, n.count, err)
+			s, err := residue.NewSearcher(plain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if hits, _, err := s.Search(ctx, vfs.Default, e.dir, nil); err != nil || len(hits) > 0 {
+				t.Errorf("%d pieces of %d in the clear, %v", len(hits), s.Needles(), err)
 			}
 		})
 	}
 }
 
-func TestMakerMakesTheSameItemsForEveryStore(t *testing.T) {
-	a := newMaker(large, 7).items(5, 3)
-	b := make([]Item, 5)
-	newMaker(large, 7).refill(b, 3)
+func TestMakerMakesTheSameItemsInAnyOrder(t *testing.T) {
+	a := itemsOf(newMaker(large, 7), 3, 5)
+	m := newMaker(large, 7)
+	b := itemsOf(m, 100, 5)
+	refill(m, b, 3)
 	if !slices.EqualFunc(a, b, sameItem) {
 		t.Error("two makers of one seed differ")
 	}
-	if a[0].ID != id(3) || sameItem(a[0], a[1]) {
-		t.Errorf("items are numbered from %s on", a[0].ID)
+	if sameItem(a[0], a[1]) || slices.Equal(a[0].Vector, a[1].Vector) || bytes.Equal(a[0].Contents, a[1].Contents) {
+		t.Error("two items are the same")
 	}
-	if it := a[0]; 4*len(it.Vector)+len(it.Contents)+len(it.Metadata) != large.bytes() {
-		t.Errorf("an item has %d, %d and %d bytes, together not %d", 4*len(it.Vector), len(it.Contents), len(it.Metadata), large.bytes())
+	if it := a[0]; it.ID != m.id(3) || 4*len(it.Vector)+len(it.Contents)+len(it.Metadata) != large.bytes() || !json.Valid(it.Metadata) {
+		t.Errorf("item %s has %d, %d and %d bytes, together not %d; metadata %s", it.ID, 4*len(it.Vector), len(it.Contents), len(it.Metadata), large.bytes(), it.Metadata)
 	}
 }

@@ -14,7 +14,7 @@ const (
 	bar     = 16
 )
 
-// bars draws one case: a bar a store, the first on top.
+// bars draws one case: a bar a store, from zero, the first on top.
 func (c *charter) bars(g *group) (drawing, error) {
 	p := empty()
 	p.X.Min, p.X.Max = 0, 0
@@ -26,9 +26,9 @@ func (c *charter) bars(g *group) (drawing, error) {
 		if err := c.bar(p, f, float64(row)); err != nil {
 			return drawing{}, err
 		}
-		p.X.Max = max(p.X.Max, f.Max)
+		p.X.Min, p.X.Max = min(p.X.Min, f.Min), max(p.X.Max, f.Max)
 	}
-	if p.X.Max == 0 {
+	if p.X.Min == p.X.Max {
 		p.X.Max = 1 // an axis needs a length
 	}
 	p.NominalY(names...)

@@ -1,8 +1,10 @@
 package html
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"unicode"
 )
@@ -10,10 +12,12 @@ import (
 // Bounds of a report.
 const (
 	MaxFigures = 2000
-	maxFacts   = 100
-	maxText    = 300 // bytes of a name, a unit, a value of a fact
+	MaxFacts   = 100 // of each kind, stores and notes too
+	maxTargets = 20  // of a figure
+	maxText    = 300 // bytes of a name, a unit, a value of a fact, a note
 
-	// Between these a chart's axis can be divided; zero is allowed besides.
+	// Between these, above and below zero, a chart's axis can be divided; zero is
+	// allowed besides.
 	least = 1e-12
 	most  = 1e15
 )
@@ -23,17 +27,13 @@ func (r *Report) Check() error {
 	if n := len(r.Figures); n == 0 || n > MaxFigures {
 		return fmt.Errorf("%d figures, allowed are 1 to %d", n, MaxFigures)
 	}
-	if n := max(len(r.Machine), len(r.Settings)); n > maxFacts {
-		return fmt.Errorf("%d facts, allowed are %d", n, maxFacts)
+	if err := r.checkFacts(); err != nil {
+		return err
 	}
-	for _, list := range [][]Fact{r.Machine, r.Settings} {
-		for _, f := range list {
-			if len(f.Name) > maxText || len(f.Value) > maxText {
-				return fmt.Errorf("%.40q: longer than %d bytes", f.Name, maxText)
-			}
-		}
+	if r.Seconds < 0 {
+		return fmt.Errorf("seconds: %v", r.Seconds)
 	}
-	if err := ordered("seconds", 0, r.Seconds); err != nil {
+	if err := ordered("seconds", r.Seconds); err != nil {
 		return err
 	}
 	for i := range r.Figures {
@@ -44,42 +44,74 @@ func (r *Report) Check() error {
 	return nil
 }
 
-func (f *Figure) check() error {
-	for _, t := range []struct {
-		name, text string
-		optional   bool
-	}{
-		{"workload", f.Workload, false}, {"case", f.Case, false}, {"store", f.Store, false}, {"unit", f.Unit, false},
-		{"against", f.Against, true}, {"target", f.Target, true},
-	} {
-		if err := readable(t.name, t.text, t.optional); err != nil {
-			return err
+// checkFacts is about what stands in the page beside the figures.
+func (r *Report) checkFacts() error {
+	if n := max(len(r.Machine), len(r.Settings), len(r.Stores), len(r.Notes)); n > MaxFacts {
+		return fmt.Errorf("%d facts, stores or notes, allowed are %d", n, MaxFacts)
+	}
+	for _, list := range [][]Fact{r.Machine, r.Settings} {
+		for _, f := range list {
+			if err := optional(f.Name, f.Value); err != nil {
+				return err
+			}
 		}
 	}
+	for i, s := range r.Stores {
+		err := cmp.Or(required("name", s.Name), optional("module", s.Module), optional("version", s.Version), optional("settings", s.Settings))
+		if err != nil {
+			return fmt.Errorf("stores[%d]: %w", i, err)
+		}
+	}
+	for i, n := range r.Notes {
+		if err := required("text", n); err != nil {
+			return fmt.Errorf("notes[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (f *Figure) check() error {
+	err := cmp.Or(required("workload", f.Workload), required("case", f.Case), required("store", f.Store), required("unit", f.Unit),
+		optional("against", f.Against), ordered("min, median, max", f.Min, f.Median, f.Max), f.checkTargets())
 	switch {
+	case err != nil:
+		return err
 	case f.N < 1:
 		return fmt.Errorf("n is %d, it has to be 1 or more", f.N)
 	case (f.Against == "") != (f.Ratio == nil):
 		return errors.New("against and ratio go together, one of them is missing")
-	case (f.Target == "") != (f.Met == nil):
-		return errors.New("target and met go together, one of them is missing")
+	case f.Ratio == nil:
+		return nil
 	}
-	if err := ordered("min, median, max", f.Min, f.Median, f.Max); err != nil || f.Ratio == nil {
-		return err
-	}
-	if err := ordered("ratio of the medians", f.Ratio.Medians); err != nil {
-		return err
-	}
-	return ordered("ratio's min, paired, max", f.Ratio.Min, f.Ratio.Paired, f.Ratio.Max)
+	return cmp.Or(ordered("ratio of the medians", f.Ratio.Medians),
+		ordered("ratio's min, paired, max", f.Ratio.Min, f.Ratio.Paired, f.Ratio.Max))
 }
 
-// readable tells of a text that cannot stand in a chart.
-func readable(name, text string, optional bool) error {
-	switch {
-	case text == "" && !optional:
+func (f *Figure) checkTargets() error {
+	if n := len(f.Targets); n > maxTargets {
+		return fmt.Errorf("%d targets, allowed are %d", n, maxTargets)
+	}
+	for i, t := range f.Targets {
+		if err := cmp.Or(required("target", t.Text), ordered("got", t.Got)); err != nil {
+			return fmt.Errorf("targets[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// required tells of a text that is missing, or optional.
+func required(name, text string) error {
+	if text == "" {
 		return fmt.Errorf("no %s", name)
+	}
+	return optional(name, text)
+}
+
+// optional tells of a text that cannot stand in a page.
+func optional(name, text string) error {
+	switch {
 	case len(text) > maxText:
-		return fmt.Errorf("%s: longer than %d bytes: %.40q…", name, maxText, text)
+		return fmt.Errorf("%.40s: longer than %d bytes: %.40q…", name, maxText, text)
 	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return fmt.Errorf("%s: not all of it can be printed: %q", name, text)
 	}
@@ -88,15 +120,13 @@ func readable(name, text string, optional bool) error {
 
 // ordered tells of values that are out of bounds or of order.
 func ordered(names string, values ...float64) error {
-	last := 0.0
-	for _, v := range values {
-		if v != 0 && !(v >= least && v <= most) { // so that NaN is refused as well
-			return fmt.Errorf("%s: %v, allowed are 0 and %v to %v", names, v, least, most)
+	for i, v := range values {
+		if a := math.Abs(v); a != 0 && !(a >= least && a <= most) { // so that NaN is refused as well
+			return fmt.Errorf("%s: %v, allowed are 0 and %v to %v, above and below zero", names, v, least, most)
 		}
-		if v < last {
+		if i > 0 && v < values[i-1] {
 			return fmt.Errorf("%s: %v, they have to ascend", names, values)
 		}
-		last = v
 	}
 	return nil
 }

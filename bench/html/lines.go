@@ -32,8 +32,8 @@ func (c *charter) lines(f *family) (drawing, error) {
 	return drawn(p, lineHeight)
 }
 
-// axes are logarithmic where values are far apart and none is zero, else they
-// begin at zero.
+// axes are logarithmic where values are far apart and all above zero, else zero is
+// on them.
 func (c *charter) axes(p *plot.Plot, f *family) {
 	p.X.Label.Text, p.Y.Label.Text = f.name, f.unit
 	at := make(plot.ConstantTicks, len(f.sizes))
@@ -50,9 +50,9 @@ func (c *charter) axes(p *plot.Plot, f *family) {
 		p.Y.Tick.Marker = ticks{plot.LogTicks{Prec: -1}, c.report.Format}
 		return
 	}
-	p.Y.Min = 0
+	p.Y.Min, p.Y.Max = min(0, lo), max(0, hi)
 	p.Y.Tick.Marker = ticks{plot.DefaultTicks{}, c.report.Format}
-	if hi == 0 {
+	if p.Y.Min == p.Y.Max {
 		p.Y.Max = 1 // an axis needs a length
 	}
 }
@@ -110,7 +110,7 @@ func (f *family) stores() (out []string) {
 
 // values are the least and the greatest of a family.
 func (f *family) values() (lo, hi float64) {
-	lo = math.Inf(1)
+	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, g := range f.groups {
 		for _, v := range g.figures {
 			lo, hi = min(lo, v.Min), max(hi, v.Max)

@@ -33,17 +33,41 @@ func TestPageHoldsEveryFigureAndFact(t *testing.T) {
 			}
 		}
 	}
+	for _, s := range r.Stores {
+		counted := map[bool]string{true: "counted", false: "cannot be counted"}[s.Counted]
+		if !oneHolds(rows, s.Name, s.Module, s.Version, stdhtml.EscapeString(s.Settings), ">"+counted+"<") {
+			t.Errorf("no row with %v", s)
+		}
+	}
 	for _, f := range r.Figures {
-		want := []string{f.Store, exactly(f.Median), exactly(f.Min), exactly(f.Max), fmt.Sprintf("<td>%d</td>", f.N), f.Against, stdhtml.EscapeString(f.Target)}
+		want := []string{f.Store, exactly(f.Median), exactly(f.Min), exactly(f.Max), fmt.Sprintf("<td>%d</td>", f.N), f.Against}
 		if f.Ratio != nil {
 			want = append(want, exactly(f.Ratio.Medians), exactly(f.Ratio.Paired), exactly(f.Ratio.Min), exactly(f.Ratio.Max))
 		}
-		if f.Met != nil {
-			want = append(want, map[bool]string{true: ">met<", false: ">missed<"}[*f.Met])
+		for _, target := range f.Targets {
+			text, verdict := stdhtml.EscapeString(target.Text), map[bool]string{true: ">met<", false: ">missed<"}[target.Met]
+			want = append(want, text, verdict)
+			if !oneHolds(rows, f.Case, f.Store, text, exactly(target.Got), verdict) {
+				t.Errorf("no row of %s with %v", f.Case, target)
+			}
 		}
 		if !oneHolds(rows, want...) {
 			t.Errorf("no row with all of %q", want)
 		}
+	}
+}
+
+func TestPageSaysWhatWasCutOffAndHowManyTargetsAreMet(t *testing.T) {
+	page := made(t, sample())
+	for _, want := range []string{"<li>delete: theirs &amp; others cut off</li>", ">2 of 3 targets met<"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is not in the page", want)
+		}
+	}
+	r := sample()
+	r.Notes = nil
+	if strings.Contains(made(t, r), "Not measured to the end") {
+		t.Error("a page without notes has a heading for them")
 	}
 }
 
@@ -66,7 +90,7 @@ func oneHolds(rows []string, parts ...string) bool {
 func TestTargetsLeadToTheirCharts(t *testing.T) {
 	page := made(t, sample())
 	links := regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1)
-	if len(links) != 2 {
+	if len(links) != 3 {
 		t.Errorf("%d links, want one for each target", len(links))
 	}
 	for _, l := range links {
@@ -122,8 +146,8 @@ func TestEveryChartIsWholeAndSaysWhatItShows(t *testing.T) {
 			t.Errorf("%q is in no chart", want)
 		}
 	}
-	if n := len(element.FindAllString(page, -1)); n != 3 {
-		t.Errorf("%d charts, want 3", n)
+	if n := len(element.FindAllString(page, -1)); n != 4 {
+		t.Errorf("%d charts, want 4", n)
 	}
 }
 
@@ -131,14 +155,16 @@ func TestTextsAreEscaped(t *testing.T) {
 	const hostile = `</svg><script>alert('&amp;"1"')</script>`
 	r := sample()
 	r.Machine[0] = Fact{hostile, hostile}
+	r.Stores[0] = Store{hostile, hostile, hostile, hostile, true}
+	r.Notes[0] = hostile
 	for i := range r.Figures {
 		f := &r.Figures[i]
 		f.Workload, f.Case, f.Store, f.Unit = hostile+f.Workload, f.Case+hostile, hostile+f.Store, hostile+f.Unit
 		if f.Ratio != nil {
 			f.Against = hostile
 		}
-		if f.Met != nil {
-			f.Target = hostile
+		for i := range f.Targets {
+			f.Targets[i].Text = hostile
 		}
 	}
 	page := made(t, r)
@@ -152,13 +178,13 @@ func TestTextsAreEscaped(t *testing.T) {
 			in++
 		}
 	}
-	if in != 5 {
-		t.Errorf("%d names of stores in charts, want 2 at lines, 2 and 1 at bars", in)
+	if in != 6 {
+		t.Errorf("%d names of stores in charts, want 2 at lines; 2, 1 and 1 at bars", in)
 	}
 }
 
 func TestValuesAtTheBoundsAreDrawn(t *testing.T) {
-	values := []float64{0, least, 1, 1e9, most}
+	values := []float64{-most, -least, 0, least, 1, 1e9, most}
 	sizes := []string{"0", "1", "1000000000000000"}
 	var r = named()
 	for _, lo := range values {

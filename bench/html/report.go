@@ -4,8 +4,10 @@ package html
 type Report struct {
 	Machine  []Fact
 	Settings []Fact
+	Stores   []Store
 	Figures  []Figure
-	Seconds  float64 // that the run has taken
+	Notes    []string // what is not as it was asked for
+	Seconds  float64  // that the run has taken
 
 	// Format rounds a value for reading.
 	Format func(float64) string
@@ -13,6 +15,13 @@ type Report struct {
 
 // Fact is something that was so during a run.
 type Fact struct{ Name, Value string }
+
+// Store is one that took part: which version of it, and how it was set up.
+type Store struct {
+	Name, Module, Version, Settings string
+
+	Counted bool // its writes and syncs
+}
 
 // Figure is one measured figure of one store.
 type Figure struct {
@@ -25,12 +34,16 @@ type Figure struct {
 	Against string
 	Ratio   *Ratio
 
-	// Target is what the figure has to reach, Met whether it does; nil where
-	// Target is empty.
-	Target string
-	Met    *bool
+	Targets []Target
 }
 
 // Ratio holds a series against another of the same rounds: the ratio of the
 // medians, and of the rounds' own ratios the median, the least and the greatest.
 type Ratio struct{ Medians, Paired, Min, Max float64 }
+
+// Target is what a figure has to reach, and whether it does.
+type Target struct {
+	Text string
+	Got  float64 // the figure, or how it stands to what the text names
+	Met  bool
+}

@@ -6,11 +6,20 @@ import (
 	"strings"
 )
 
+// Verdicts.
+const (
+	met    = "met"
+	missed = "missed"
+)
+
 // view is what the template is given.
 type view struct {
 	Machine, Settings []Fact
 	Took              value
-	Targets           []row
+	Stores            []Store
+	Notes             []string
+	Targets           []target
+	Met               int // of them
 	Workloads         []workload
 }
 
@@ -32,13 +41,19 @@ type chart struct {
 
 // row is a figure in a table.
 type row struct {
-	Chart                       string // the ID of its chart
-	Workload, Case, Store, Unit string
-	Median, Min, Max            value
-	N                           int
-	Against                     string
-	Ratio                       *ratio
-	Target, Verdict             string
+	Case, Store      string
+	Median, Min, Max value
+	N                int
+	Against          string
+	Ratio            *ratio
+	Targets          []target
+}
+
+// target is what a figure has to reach, and whether it does.
+type target struct {
+	Chart, Workload, Case, Store, Unit string // of the figure
+	Text, Verdict                      string
+	Got                                value
 }
 
 type ratio struct{ Medians, Paired, Min, Max value }
@@ -47,7 +62,7 @@ type ratio struct{ Medians, Paired, Min, Max value }
 type value struct{ Text, Exact string }
 
 func newView(r *Report) (*view, error) {
-	v := &view{Machine: r.Machine, Settings: r.Settings, Took: r.value(r.Seconds)}
+	v := &view{Machine: r.Machine, Settings: r.Settings, Stores: r.Stores, Notes: r.Notes, Took: r.value(r.Seconds)}
 	c := &charter{r, newPalette(r.Figures)}
 	part := make(map[string]int)
 	for i, f := range families(groups(r.Figures)) {
@@ -63,12 +78,20 @@ func newView(r *Report) (*view, error) {
 		}
 		v.Workloads[at].Charts = append(v.Workloads[at].Charts, ch)
 		for _, row := range ch.Rows {
-			if row.Verdict != "" {
-				v.Targets = append(v.Targets, row)
-			}
+			v.take(row.Targets)
 		}
 	}
 	return v, nil
+}
+
+// take adds targets to those of the page.
+func (v *view) take(targets []target) {
+	for _, t := range targets {
+		v.Targets = append(v.Targets, t)
+		if t.Verdict == met {
+			v.Met++
+		}
+	}
 }
 
 // shown is a family's chart with its table.
@@ -105,17 +128,18 @@ func (c *charter) describe(f *family) string {
 
 func (r *Report) row(f *Figure, id string) row {
 	out := row{
-		Chart: id, Workload: f.Workload, Case: f.Case, Store: f.Store, Unit: f.Unit,
-		Median: r.value(f.Median), Min: r.value(f.Min), Max: r.value(f.Max), N: f.N, Against: f.Against, Target: f.Target,
+		Case: f.Case, Store: f.Store,
+		Median: r.value(f.Median), Min: r.value(f.Min), Max: r.value(f.Max), N: f.N, Against: f.Against,
 	}
 	if f.Ratio != nil {
 		out.Ratio = &ratio{times(f.Ratio.Medians), times(f.Ratio.Paired), times(f.Ratio.Min), times(f.Ratio.Max)}
 	}
-	if f.Met != nil {
-		out.Verdict = "missed"
-		if *f.Met {
-			out.Verdict = "met"
+	for _, t := range f.Targets {
+		verdict := missed
+		if t.Met {
+			verdict = met
 		}
+		out.Targets = append(out.Targets, target{id, f.Workload, f.Case, f.Store, f.Unit, t.Text, verdict, r.value(t.Got)})
 	}
 	return out
 }

@@ -14,8 +14,9 @@ import (
 
 func init() {
 	register(store.Kind{
-		Name: "badger", ItemFiles: ".mem",
-		Open: func(_ context.Context, s store.Setup) (store.Store, error) { return openBadger(s) },
+		Name: "badger", Module: "github.com/dgraph-io/badger/v4",
+		Settings: "every transaction synced, value log files of 64 MiB, no compression of what is sealed, no conflict detection, else defaults",
+		Open:     func(_ context.Context, s store.Setup) (store.Store, error) { return openBadger(s) },
 		Promises: store.Promises{
 			Atomic: true, // up to a transaction's limit
 			Text:   "nothing about when bytes of a deleted key are gone; compactions and the value log's collection drop what is old enough",
@@ -35,6 +36,7 @@ func openBadger(s store.Setup) (*badgerStore, error) {
 		WithSyncWrites(true).
 		WithLogger(nil).
 		WithMetricsEnabled(false).
+		WithValueLogFileSize(64 << 20). // it makes its file twice as long at once
 		WithCompression(options.None). // sealed values do not compress
 		WithDetectConflicts(false)     // nothing is written by what was read
 	if s.Busy {

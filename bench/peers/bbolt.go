@@ -19,7 +19,7 @@ import (
 
 func init() {
 	register(store.Kind{
-		Name: "bbolt", ItemFiles: boltFile,
+		Name: "bbolt", Module: "go.etcd.io/bbolt", Settings: "every transaction synced, else defaults",
 		Open: func(_ context.Context, s store.Setup) (store.Store, error) { return openBolt(s) },
 		Promises: store.Promises{
 			Atomic: true,

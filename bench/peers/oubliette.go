@@ -16,7 +16,8 @@ import (
 
 func init() {
 	register(store.Kind{
-		Name: "oubliette", ItemFiles: ".seg", OnFS: true, Expires: true,
+		Name: "oubliette", OnFS: true, Expires: true,
+		Module: "oubliette", Settings: "defaults: segments of 256 MiB, 64 MiB of cache, erased within 10 s unless a workload says otherwise",
 		Open:         func(ctx context.Context, s store.Setup) (store.Store, error) { return openOubliette(ctx, s, false) },
 		OpenReadOnly: func(ctx context.Context, s store.Setup) (store.Store, error) { return openOubliette(ctx, s, true) },
 		Promises: store.Promises{
@@ -42,7 +43,7 @@ type oubliette struct {
 const indexName = "bench"
 
 func oublietteOptions(s store.Setup) *engine.Options {
-	o := &engine.Options{FS: s.FS}
+	o := &engine.Options{FS: s.FS, PurgeWithin: s.PurgeWithin}
 	if s.Busy {
 		o.SegmentSize, o.MemoryLimit, o.PurgeWithin = 64<<10, 256<<10, 400*time.Millisecond
 	}
@@ -191,6 +192,9 @@ func (o *oubliette) Erase(ctx context.Context) (bytes uint64, err error) {
 func (o *oubliette) Compact(ctx context.Context) error {
 	return o.with(func(ix *engine.Index) error { return ix.Compact(ctx) })
 }
+
+// Pending are the tombstones that are not applied yet.
+func (o *oubliette) Pending() int { return o.db.Metrics().Indexes[indexName].Tombstones }
 
 func (o *oubliette) Close() error { return o.db.Close() }
 

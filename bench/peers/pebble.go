@@ -23,7 +23,8 @@ type pebbleStore struct {
 func init() {
 	for name, l := range map[string]layout{"pebble": oneKey{}, "pebble3": threeKeys{}} {
 		register(store.Kind{
-			Name: name, ItemFiles: ".log", OnFS: true,
+			Name: name, OnFS: true,
+			Module: "github.com/cockroachdb/pebble/v2", Settings: pebbleSettings(l),
 			Open: func(_ context.Context, s store.Setup) (store.Store, error) { return openPebble(s, l) },
 			Promises: store.Promises{
 				Atomic: true,
@@ -38,6 +39,11 @@ const (
 	PebbleMemTable = 64 << 20
 	PebbleCache    = 64 << 20
 )
+
+func pebbleSettings(l layout) string {
+	return fmt.Sprintf("%d key(s) an item, memtable %d MiB, cache %d MiB, newest format, no compression of what is sealed, else defaults",
+		len(l.keys("")), PebbleMemTable>>20, PebbleCache>>20)
+}
 
 func openPebble(s store.Setup, l layout) (store.Store, error) {
 	cache := pebble.NewCache(PebbleCache + PebbleMemTable)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 func init() {
 	register(store.Kind{
-		Name: "sqlite", ItemFiles: "-wal",
+		Name: "sqlite", Module: "modernc.org/sqlite", Settings: strings.Join(sqlitePragmas, ", ") + ", else defaults",
 		Open: func(ctx context.Context, s store.Setup) (store.Store, error) { return openSQLite(ctx, s) },
 		Promises: store.Promises{
 			Atomic: true,

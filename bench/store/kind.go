@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -15,9 +16,9 @@ type Kind struct {
 	// in it.
 	OpenReadOnly func(ctx context.Context, s Setup) (Store, error)
 	Promises     Promises
-	// ItemFiles is how the names of the files end that take an item's bytes
-	// when it is upserted; empty where it is not known.
-	ItemFiles string
+	// Module is the path of the Go module that the store is of, Settings a line on
+	// how it is set up here. A run prints them, with the module's version.
+	Module, Settings string
 	// OnFS: the store does all its work on Setup.FS, so that its writes can be
 	// counted.
 	OnFS bool
@@ -39,6 +40,9 @@ type Setup struct {
 	// Key is what the store is to seal under. It is the same whenever the same
 	// folder is opened.
 	Key [32]byte
+	// PurgeWithin is how long bytes of a deleted item may stay, for a store that
+	// takes such a deadline. 0: as the store comes.
+	PurgeWithin time.Duration
 	// Busy asks for sizes and times that make background work frequent: small
 	// files and buffers, short deadlines.
 	Busy bool

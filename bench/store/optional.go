@@ -45,6 +45,12 @@ type Account struct {
 	Found   int  // how many items were there to be deleted
 }
 
+// Postponer is a store that hides what is deleted first and looks for it later.
+type Postponer interface {
+	// Pending answers how many deleted ids it has not looked for yet.
+	Pending() int
+}
+
 // Worker is a store with work of its own beside erasing and compacting, which a
 // crash should find under way: backups, changes of keys.
 type Worker interface {
