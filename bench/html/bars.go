@@ -4,14 +4,13 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // Of a chart of bars, in points.
 const (
-	barRow  = 30 // what a store takes
-	barRest = 48 // what the axis takes
-	bar     = 16
+	barRow  = 24 // what a store takes
+	barRest = 36 // what the axis takes, but for its name
+	bar     = 14
 )
 
 // bars draws one case: a bar a store, from zero, the first on top.
@@ -22,7 +21,7 @@ func (c *charter) bars(g *group) (drawing, error) {
 	for i := range g.figures {
 		f := &g.figures[i]
 		row := len(g.figures) - 1 - i
-		names[row] = f.Store
+		names[row] = short(f.Store)
 		if err := c.bar(p, f, float64(row)); err != nil {
 			return drawing{}, err
 		}
@@ -34,9 +33,9 @@ func (c *charter) bars(g *group) (drawing, error) {
 	p.NominalY(names...)
 	p.Y.Min, p.Y.Max = -0.5, float64(len(names))-0.5
 	p.X.Padding = 0
-	p.X.Label.Text = g.unit
+	p.X.Label.Text = wrap(g.unit, width-2*margin)
 	p.X.Tick.Marker = ticks{plot.DefaultTicks{}, c.report.Format}
-	return drawn(p, barRest+barRow*vg.Length(len(names)))
+	return c.drawn(p, barRest+lines(p.X.Label.Text)+barRow*vg.Length(len(names)))
 }
 
 // bar adds a store: the bar to the median, the whisker from the least to the
@@ -46,7 +45,22 @@ func (c *charter) bar(p *plot.Plot, f *Figure, row float64) error {
 	if err != nil {
 		return err
 	}
-	b.Horizontal, b.XMin, b.Color, b.LineStyle.Width = true, row, c.palette.colour(f.Store), 0
+	b.Horizontal, b.XMin, b.Color, b.LineStyle.Width = true, row, c.palette.faint(f.Store), 0
+	label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: max(0, f.Max), Y: row}}, Labels: []string{c.report.Format(f.Median)}})
+	if err != nil {
+		return err
+	}
+	label.TextStyle[0] = written()
+	label.Offset.X = 6
+	p.Add(b, label)
+	if f.Min == f.Max {
+		return nil
+	}
+	return whisker(p, f, row)
+}
+
+// whisker adds a line from the least to the greatest value.
+func whisker(p *plot.Plot, f *Figure, row float64) error {
 	w, err := plotter.NewXErrorBars(struct {
 		plotter.XYs
 		plotter.XErrors
@@ -55,12 +69,6 @@ func (c *charter) bar(p *plot.Plot, f *Figure, row float64) error {
 		return err
 	}
 	w.Color, w.Width, w.CapWidth = ink, 1, bar/2
-	label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: f.Max, Y: row}}, Labels: []string{c.report.Format(f.Median)}})
-	if err != nil {
-		return err
-	}
-	label.TextStyle[0].Font, label.TextStyle[0].Color, label.TextStyle[0].YAlign = sans(10), ink, draw.YCenter
-	label.Offset.X = 6
-	p.Add(b, w, label)
+	p.Add(w)
 	return nil
 }

@@ -37,18 +37,14 @@ func (c *charter) chart(f *family) (d drawing, err error) {
 	return d, nil
 }
 
-// drawn draws a plot, its legend beside it.
-func drawn(p *plot.Plot, height vg.Length) (drawing, error) {
+// drawn draws a plot of that height, and above it a legend of the stores.
+func (c *charter) drawn(p *plot.Plot, height vg.Length, stores ...string) (drawing, error) {
+	marks, above := legend(stores)
+	height += above
 	canvas := vgsvg.New(width, height)
-	c := draw.New(canvas)
-	legend := p.Legend
-	p.Legend = plot.NewLegend()
-	room := legend.Rectangle(c).Size().X
-	if room > 0 {
-		room += margin
-	}
-	p.Draw(draw.Crop(c, margin, -room-margin, 0, 0))
-	legend.Draw(draw.Crop(c, width-room-margin, 0, 0, 0))
+	all := draw.New(canvas)
+	c.drawLegend(all, marks)
+	p.Draw(draw.Crop(all, margin, -margin, 0, -above))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return drawing{}, err

@@ -29,6 +29,20 @@ func groups(figures []Figure) (out []*group) {
 	return out
 }
 
+// storesOf are the names of the stores, in the order of their first figure.
+func storesOf(gs []*group) (out []string) {
+	there := make(map[string]bool)
+	for _, g := range gs {
+		for _, f := range g.figures {
+			if !there[f.Store] {
+				there[f.Store] = true
+				out = append(out, f.Store)
+			}
+		}
+	}
+	return out
+}
+
 // family is what one chart shows: one case, or several that differ in nothing but
 // a number.
 type family struct {

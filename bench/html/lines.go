@@ -11,7 +11,8 @@ import (
 // Of a chart of lines: its height in points, and from which ratio of the greatest
 // to the least on an axis is logarithmic.
 const (
-	lineHeight = vg.Length(300)
+	lineHeight = vg.Length(260)
+	lineTicks  = 8 // at most, of an axis that is logarithmic
 	logSizes   = 20
 	logValues  = 50
 	// Beyond, the end of a whisker, which plot computes from its middle, could be
@@ -24,18 +25,19 @@ func (c *charter) lines(f *family) (drawing, error) {
 	p := empty()
 	c.axes(p, f)
 	p.Add(grid())
-	for i, store := range f.stores() {
-		if err := c.line(p, f, store, f.aside(i, len(f.stores()))); err != nil {
+	stores := storesOf(f.groups)
+	for i, store := range stores {
+		if err := c.line(p, f, store, f.aside(i, len(stores))); err != nil {
 			return drawing{}, err
 		}
 	}
-	return drawn(p, lineHeight)
+	return c.drawn(p, lineHeight, stores...)
 }
 
 // axes are logarithmic where values are far apart and all above zero, else zero is
 // on them.
 func (c *charter) axes(p *plot.Plot, f *family) {
-	p.X.Label.Text, p.Y.Label.Text = f.name, f.unit
+	p.X.Label.Text, p.Y.Label.Text = wrap(f.name, width-2*margin), wrap(f.unit, lineHeight)
 	at := make(plot.ConstantTicks, len(f.sizes))
 	for i, s := range f.sizes {
 		at[i] = plot.Tick{Value: s, Label: c.report.Format(s)}
@@ -47,7 +49,7 @@ func (c *charter) axes(p *plot.Plot, f *family) {
 	lo, hi := f.values()
 	if logarithmic(lo, hi, logValues) && hi/lo < logMost {
 		p.Y.Scale = plot.LogScale{}
-		p.Y.Tick.Marker = ticks{plot.LogTicks{Prec: -1}, c.report.Format}
+		p.Y.Tick.Marker = logTicks{lineTicks, c.report.Format}
 		return
 	}
 	p.Y.Min, p.Y.Max = min(0, lo), max(0, hi)
@@ -87,25 +89,10 @@ func (c *charter) line(p *plot.Plot, f *family, store string, aside func(float64
 	}
 	colour := c.palette.colour(store)
 	line.Color, line.Width = colour, 1.5
-	dots.Color, dots.Shape, dots.Radius = colour, c.palette.shape(store), 3.5
+	dots.GlyphStyle = c.palette.point(store)
 	whiskers.Color, whiskers.Width = colour, 1
 	p.Add(line, whiskers, dots)
-	p.Legend.Add(store, line, dots)
 	return nil
-}
-
-// stores are the names of a family's stores, in the order of their first figure.
-func (f *family) stores() (out []string) {
-	there := make(map[string]bool)
-	for _, g := range f.groups {
-		for _, v := range g.figures {
-			if !there[v.Store] {
-				there[v.Store] = true
-				out = append(out, v.Store)
-			}
-		}
-	}
-	return out
 }
 
 // values are the least and the greatest of a family.

@@ -40,14 +40,18 @@ func TestPageHoldsEveryFigureAndFact(t *testing.T) {
 		}
 	}
 	for _, f := range r.Figures {
-		want := []string{f.Store, exactly(f.Median), exactly(f.Min), exactly(f.Max), fmt.Sprintf("<td>%d</td>", f.N), f.Against}
+		want := []string{f.Store, exactly(f.Median), exactly(f.Min), exactly(f.Max), fmt.Sprintf("<td>%d</td>", f.N)}
 		if f.Ratio != nil {
-			want = append(want, exactly(f.Ratio.Medians), exactly(f.Ratio.Paired), exactly(f.Ratio.Min), exactly(f.Ratio.Max))
+			want = append(want, exactly(f.Ratio.Medians)+"1.12</data> × "+f.Against)
+			ratios := []string{f.Store, exactly(f.Ratio.Medians), exactly(f.Ratio.Paired), exactly(f.Ratio.Min), exactly(f.Ratio.Max)}
+			if !oneHolds(rows, ratios...) {
+				t.Errorf("no row with all of %q", ratios)
+			}
 		}
 		for _, target := range f.Targets {
 			text, verdict := stdhtml.EscapeString(target.Text), map[bool]string{true: ">met<", false: ">missed<"}[target.Met]
 			want = append(want, text, verdict)
-			if !oneHolds(rows, f.Case, f.Store, text, exactly(target.Got), verdict) {
+			if !oneHolds(rows, f.Case, f.Unit, f.Store+" "+text, exactly(target.Got), verdict) {
 				t.Errorf("no row of %s with %v", f.Case, target)
 			}
 		}
@@ -71,7 +75,7 @@ func TestPageSaysWhatWasCutOffAndHowManyTargetsAreMet(t *testing.T) {
 	}
 }
 
-func exactly(v float64) string { return `<data value="` + exact(v) + `">` }
+func exactly(v float64) string { return fmt.Sprintf(`<data value="%v">`, v) }
 
 // oneHolds tells whether one of the rows has all the parts.
 func oneHolds(rows []string, parts ...string) bool {
@@ -87,11 +91,11 @@ func oneHolds(rows []string, parts ...string) bool {
 	return false
 }
 
-func TestTargetsLeadToTheirCharts(t *testing.T) {
+func TestLinksLeadToTheirParts(t *testing.T) {
 	page := made(t, sample())
 	links := regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(page, -1)
-	if len(links) != 3 {
-		t.Errorf("%d links, want one for each target", len(links))
+	if len(links) != 7 {
+		t.Errorf("%d links, want one for each target, for what comes before the workloads, and for the only one", len(links))
 	}
 	for _, l := range links {
 		if strings.Count(page, ` id="`+l[1]+`"`) != 1 {
@@ -139,15 +143,48 @@ func TestEveryChartIsWholeAndSaysWhatItShows(t *testing.T) {
 	page := made(t, sample())
 	all := strings.Join(texts(t, page), "\n")
 	for _, want := range []string{
-		"… ids a call, ids/s: lines, a store each", "single, deletes/s: bars, a store each", "residue, pieces: bars, a store each",
-		"10 ids a call: ours 1.23e+03 (926 to 1.85e+03); theirs",
+		"… ids a call, ids/s\n", ofLines, "single, deletes/s\n", "residue, pieces\n", ofBars, "Ratios to theirs\n", ofRatios, "ratio to theirs\n",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is in no chart", want)
 		}
 	}
-	if n := len(element.FindAllString(page, -1)); n != 4 {
-		t.Errorf("%d charts, want 4", n)
+	charts, tables := len(element.FindAllString(page, -1)), strings.Count(page, `<div class="pair">`)
+	if charts != 5 || tables != charts {
+		t.Errorf("%d charts, %d tables beside them, want 5 each", charts, tables)
+	}
+}
+
+// What a chart writes in ink or in grey is what the page's style puts others in the
+// place of, where its reader wants it dark.
+func TestChartsAreDrawnInColoursThatThePageCanChange(t *testing.T) {
+	page := made(t, sample())
+	drawn := strings.Join(element.FindAllString(page, -1), "")
+	own := map[string]bool{"none": true}
+	for _, c := range colours {
+		own[string(css(c))] = true
+	}
+	changed := make(map[string]bool)
+	for _, rule := range regexp.MustCompile(`svg \[style\*="([^"]+)"\]`).FindAllStringSubmatch(page, -1) {
+		changed[rule[1]] = false
+	}
+	for _, found := range regexp.MustCompile(`(?:fill|stroke):([^;"]+)(;fill-opacity)?`).FindAllStringSubmatch(drawn, -1) {
+		if found[2] != "" {
+			continue // a bar, on which light and dark show
+		}
+		if _, there := changed[found[0]]; there {
+			changed[found[0]] = true
+		} else if !own[found[1]] {
+			t.Fatalf("%s stays in the dark", found[0])
+		}
+	}
+	for rule, met := range changed {
+		if !met {
+			t.Errorf("nothing is drawn with %s", rule)
+		}
+	}
+	if !strings.Contains(page, "prefers-color-scheme: dark") {
+		t.Error("the page has no dark colours")
 	}
 }
 
@@ -171,15 +208,14 @@ func TestTextsAreEscaped(t *testing.T) {
 	if strings.Contains(page, "<script") || strings.Count(page, "<svg ") != strings.Count(page, "</svg>") {
 		t.Error("a text of the report has become an element")
 	}
-	// In a chart of bars and in one of lines.
 	in := 0
 	for _, text := range texts(t, page) {
-		if text == hostile+"ours" || text == hostile+"theirs" {
+		if text == short(hostile+"ours") {
 			in++
 		}
 	}
-	if in != 6 {
-		t.Errorf("%d names of stores in charts, want 2 at lines; 2, 1 and 1 at bars", in)
+	if in != 7 {
+		t.Errorf("%d names of stores in charts, want 1 at ratios, 2 at lines, 4 at bars", in)
 	}
 }
 
@@ -195,7 +231,8 @@ func TestValuesAtTheBoundsAreDrawn(t *testing.T) {
 			for _, median := range []float64{lo, hi} {
 				unit := fmt.Sprint(lo, median, hi)
 				for _, name := range append(sizes, "alone") {
-					r.Figures = append(r.Figures, Figure{Workload: "w", Case: name, Store: "ours", Unit: unit, Median: median, Min: lo, Max: hi, N: 1})
+					r.Figures = append(r.Figures, Figure{Workload: "w", Case: name, Store: "ours", Unit: unit, Median: median, Min: lo, Max: hi, N: 1,
+						Against: unit, Ratio: &Ratio{Medians: median, Paired: median, Min: lo, Max: hi}})
 				}
 			}
 		}

@@ -2,14 +2,8 @@ package html
 
 import (
 	"fmt"
+	"html/template"
 	"strconv"
-	"strings"
-)
-
-// Verdicts.
-const (
-	met    = "met"
-	missed = "missed"
 )
 
 // view is what the template is given.
@@ -21,67 +15,66 @@ type view struct {
 	Targets           []target
 	Met               int // of them
 	Workloads         []workload
+
+	// Ink and Grey are how charts write these colours.
+	Ink, Grey template.CSS
 }
 
 // workload is a part of the page.
 type workload struct {
-	Name   string
-	Charts []chart
+	ID, Name string
+	Ratios   []chart
+	Charts   []chart
 }
 
 // chart is a chart with its table.
 type chart struct {
 	ID          string
 	Name, Unit  string
-	Lines       bool
+	Description string // of what is drawn, for those who do not see it
 	Drawing     drawing
-	Description string // for those who do not see it
+	Lines       bool // its cases differ in a number
 	Rows        []row
 }
 
-// row is a figure in a table.
-type row struct {
-	Case, Store      string
-	Median, Min, Max value
-	N                int
-	Against          string
-	Ratio            *ratio
-	Targets          []target
-}
-
-// target is what a figure has to reach, and whether it does.
-type target struct {
-	Chart, Workload, Case, Store, Unit string // of the figure
-	Text, Verdict                      string
-	Got                                value
-}
-
-type ratio struct{ Medians, Paired, Min, Max value }
-
-// value is a number for reading, and exactly.
-type value struct{ Text, Exact string }
-
 func newView(r *Report) (*view, error) {
-	v := &view{Machine: r.Machine, Settings: r.Settings, Stores: r.Stores, Notes: r.Notes, Took: r.value(r.Seconds)}
+	v := &view{Machine: r.Machine, Settings: r.Settings, Stores: r.Stores, Notes: r.Notes, Took: r.value(r.Seconds), Ink: css(ink), Grey: css(grey)}
 	c := &charter{r, newPalette(r.Figures)}
-	part := make(map[string]int)
-	for i, f := range families(groups(r.Figures)) {
-		at, there := part[f.workload]
-		if !there {
-			at = len(v.Workloads)
-			part[f.workload] = at
-			v.Workloads = append(v.Workloads, workload{Name: f.workload})
+	gs := groups(r.Figures)
+	for _, g := range gs {
+		v.workload(g.workload) // in their order
+	}
+	for i, o := range comparisons(gs) {
+		ch, err := c.compared(o, "ratios-"+strconv.Itoa(i+1))
+		if err != nil {
+			return nil, err
 		}
+		w := v.workload(o.workload)
+		w.Ratios = append(w.Ratios, ch)
+	}
+	for i, f := range families(gs) {
 		ch, err := c.shown(f, "chart-"+strconv.Itoa(i+1))
 		if err != nil {
 			return nil, err
 		}
-		v.Workloads[at].Charts = append(v.Workloads[at].Charts, ch)
 		for _, row := range ch.Rows {
 			v.take(row.Targets)
 		}
+		w := v.workload(f.workload)
+		w.Charts = append(w.Charts, ch)
 	}
 	return v, nil
+}
+
+// workload is the part of that name.
+func (v *view) workload(name string) *workload {
+	for i := range v.Workloads {
+		if v.Workloads[i].Name == name {
+			return &v.Workloads[i]
+		}
+	}
+	v.Workloads = append(v.Workloads, workload{ID: "workload-" + strconv.Itoa(len(v.Workloads)+1), Name: name})
+	return &v.Workloads[len(v.Workloads)-1]
 }
 
 // take adds targets to those of the page.
@@ -94,59 +87,31 @@ func (v *view) take(targets []target) {
 	}
 }
 
+// What is drawn.
+const (
+	ofBars   = "bars from zero to the median of each store, whiskers from its least to its greatest value"
+	ofLines  = "a line a store through its medians, whiskers from its least to its greatest value"
+	ofRatios = "for each case a point a store at the ratio of the medians, and a line from the least to the greatest ratio of a round"
+)
+
 // shown is a family's chart with its table.
 func (c *charter) shown(f *family, id string) (chart, error) {
 	d, err := c.chart(f)
 	if err != nil {
 		return chart{}, err
 	}
-	out := chart{ID: id, Name: f.name, Unit: f.unit, Lines: f.sizes != nil, Drawing: d, Description: c.describe(f)}
-	for _, g := range f.groups {
-		for i := range g.figures {
-			out.Rows = append(out.Rows, c.report.row(&g.figures[i], id))
-		}
+	out := chart{ID: id, Name: f.name, Unit: f.unit, Description: ofBars, Drawing: d, Rows: c.report.rows(f.groups, id)}
+	if f.sizes != nil {
+		out.Lines, out.Description = true, ofLines
 	}
 	return out, nil
 }
 
-// describe says in words what a chart shows.
-func (c *charter) describe(f *family) string {
-	var b strings.Builder
-	b.WriteString("Medians, and the least and the greatest value.")
-	for _, g := range f.groups {
-		fmt.Fprintf(&b, " %s:", g.name)
-		for i, v := range g.figures {
-			if i > 0 {
-				b.WriteString(";")
-			}
-			fmt.Fprintf(&b, " %s %s (%s to %s)", v.Store, c.report.Format(v.Median), c.report.Format(v.Min), c.report.Format(v.Max))
-		}
-		b.WriteString(".")
+// compared is a comparison's chart with its table.
+func (c *charter) compared(o *comparison, id string) (chart, error) {
+	d, err := c.ratios(o)
+	if err != nil {
+		return chart{}, fmt.Errorf("chart of %s: ratios to %s: %w", o.workload, o.against, err)
 	}
-	return b.String()
+	return chart{ID: id, Name: "Ratios to " + o.against, Description: ofRatios, Drawing: d, Rows: c.report.rows(o.groups, id)}, nil
 }
-
-func (r *Report) row(f *Figure, id string) row {
-	out := row{
-		Case: f.Case, Store: f.Store,
-		Median: r.value(f.Median), Min: r.value(f.Min), Max: r.value(f.Max), N: f.N, Against: f.Against,
-	}
-	if f.Ratio != nil {
-		out.Ratio = &ratio{times(f.Ratio.Medians), times(f.Ratio.Paired), times(f.Ratio.Min), times(f.Ratio.Max)}
-	}
-	for _, t := range f.Targets {
-		verdict := missed
-		if t.Met {
-			verdict = met
-		}
-		out.Targets = append(out.Targets, target{id, f.Workload, f.Case, f.Store, f.Unit, t.Text, verdict, r.value(t.Got)})
-	}
-	return out
-}
-
-func (r *Report) value(v float64) value { return value{r.Format(v), exact(v)} }
-
-// times is a ratio.
-func times(v float64) value { return value{strconv.FormatFloat(v, 'f', 2, 64), exact(v)} }
-
-func exact(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
