@@ -13,9 +13,11 @@ import (
 	"oubliette/bench/peers"
 )
 
-// The test's own program is the one that is started again and killed.
+// The test's own program is the one that is started again, to be killed
+// or to measure an open.
 func TestMain(m *testing.M) {
 	crash.Child(peers.All()...)
+	probe()
 	os.Exit(m.Run())
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -32,7 +31,7 @@ func runDelete(ctx context.Context, s *settings, out *sheet) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, es.close()) }()
+	defer func() { err = es.closeAfter(err) }()
 	d := &deletes{settings: s, es: es, feeds: make(map[string]*feed), out: out}
 	ids := shuffled(s.small(), s.Items, 2)
 	for _, e := range es {
@@ -45,7 +44,7 @@ func runDelete(ctx context.Context, s *settings, out *sheet) (err error) {
 			return err
 		}
 	}
-	return nil
+	return es.footprints(ctx, out, "delete", func(e *entrant) string { return d.feeds[e.Name].peek() })
 }
 
 // deleteCases are those that so many items allow. Single deletes by one goroutine
@@ -85,15 +84,15 @@ func (c deleteCase) String() string {
 	return fmt.Sprintf("%s a call, %s%s", plural(c.size, "id"), plural(c.workers, "goroutine"), c.when)
 }
 
-// targets of the calls that one goroutine makes, and of single deletes.
+// targets of a case; most have none.
 func (c deleteCase) targets() []target {
 	switch {
 	case c.size == 1 && c.workers == 1:
-		return []target{{want: 0.9, against: "pebble"}}
+		return targetsOfSingleDelete
 	case c.size == 1 && c.workers == 64:
-		return []target{{want: 1, against: "pebble"}}
+		return targetsOfCrowdedDelete
 	case c.size >= 1000 && c.workers == 1:
-		return []target{{want: 2, against: "pebble"}, {want: 4, against: "pebble3"}}
+		return targetsOfLargeDelete
 	}
 	return nil
 }
@@ -101,7 +100,7 @@ func (c deleteCase) targets() []target {
 func (d *deletes) measure(ctx context.Context, c deleteCase) error {
 	rate, syncs := series{}, series{}
 	calls, turns := c.slice(d.Items)
-	course := d.course(d.out, turns*d.Rounds, "delete, %v", c)
+	course := d.course(d.out, turns*d.Rounds, "delete, %v", c).warmed(rate, syncs)
 	err := d.es.rounds(ctx, course, func(_ int, e *entrant) error {
 		ids, err := d.feeds[e.Name].take(ctx, c.size*c.workers*calls)
 		if err != nil {

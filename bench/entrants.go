@@ -131,3 +131,19 @@ func (es entrants) close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// closeAfter closes the stores behind a run that has ended with err.
+func (es entrants) closeAfter(err error) error { return errors.Join(err, es.close()) }
+
+// named are entrants with nothing but names, for a report on stores that were open
+// one after the other.
+func named(names []string) (es entrants, err error) {
+	for _, name := range names {
+		kind, ok := peers.Named(name)
+		if !ok {
+			return nil, fmt.Errorf("there is no store %q", name)
+		}
+		es = append(es, &entrant{Kind: kind})
+	}
+	return es, nil
+}

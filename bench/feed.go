@@ -29,6 +29,14 @@ func (f *feed) fill(ctx context.Context) error {
 	return store.Settle(ctx, f.store)
 }
 
+// peek is the id that is next; empty: all are gone.
+func (f *feed) peek() string {
+	if f.next == len(f.ids) {
+		return ""
+	}
+	return f.ids[f.next]
+}
+
 // take answers n ids, all of them in the store.
 func (f *feed) take(ctx context.Context, n int) ([]string, error) {
 	if n > len(f.ids) {

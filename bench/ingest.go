@@ -22,9 +22,10 @@ type ingests struct {
 	es      entrants
 	items   []Item // of one slice
 	filled  int    // the round that items are of
+	slices  map[string]int
 
 	rate, syncs, amp, blocks series
-	took                     map[string]float64 // seconds of all slices, background work included
+	took                     series // seconds of a slice, background work included
 }
 
 func ingestBy(ctx context.Context, s *settings, out *sheet, writers int) (err error) {
@@ -32,14 +33,14 @@ func ingestBy(ctx context.Context, s *settings, out *sheet, writers int) (err er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, es.close()) }()
-	u := &ingests{from: s.large(), batch: ingestCall(s.Items), writers: writers, es: es,
-		rate: series{}, syncs: series{}, amp: series{}, blocks: series{}, took: make(map[string]float64)}
+	defer func() { err = es.closeAfter(err) }()
+	u := &ingests{from: s.large(), batch: ingestCall(s.largeItems()), writers: writers, es: es,
+		rate: series{}, syncs: series{}, amp: series{}, blocks: series{}, took: series{}, slices: make(map[string]int), filled: warmUpRound}
 	u.items = itemsOf(u.from, 0, u.batch*writers)
-	rounds := max(1, s.Items/len(u.items))
-	err = es.rounds(ctx, s.course(out, rounds, "ingest, %s", u), func(round int, e *entrant) error {
+	course := s.course(out, s.largeItems()/len(u.items)-1, "ingest, %s", u).warmed(u.rate, u.syncs, u.amp, u.took)
+	err = es.rounds(ctx, course, func(round int, e *entrant) error {
 		if u.filled < round {
-			refill(u.from, u.items, round*len(u.items))
+			refill(u.from, u.items, (round+1)*len(u.items)) // those before are of the warm-up
 			u.filled = round
 		}
 		return u.slice(ctx, e)
@@ -48,7 +49,10 @@ func ingestBy(ctx context.Context, s *settings, out *sheet, writers int) (err er
 		err = u.weigh()
 	}
 	u.report(out)
-	return err
+	if err != nil || writers > 1 { // more writers leave the same
+		return err
+	}
+	return es.footprints(ctx, out, "ingest", func(*entrant) string { return u.from.id(0) })
 }
 
 // ingestCall is a thousand items, or fewer where eight writers would not get to ten
@@ -70,7 +74,8 @@ func (u *ingests) slice(ctx context.Context, e *entrant) error {
 	behind, err := clock(func() error { return store.Settle(ctx, e.Store) })
 	n := float64(len(u.items))
 	u.rate.add(e, n/seconds)
-	u.took[e.Name] += seconds + behind
+	u.took.add(e, seconds+behind)
+	u.slices[e.Name]++
 	if e.OnFS {
 		u.syncs.add(e, float64(syncs)/float64(u.writers))
 		u.amp.add(e, float64(e.fs.since(began).written)/(n*float64(u.from.bytes())))
@@ -85,7 +90,7 @@ func (u *ingests) weigh() error {
 		if err != nil {
 			return err
 		}
-		u.blocks.add(e, b/float64(len(u.rate[e.Name])*len(u.items)))
+		u.blocks.add(e, b/float64(u.slices[e.Name]*len(u.items)))
 	}
 	return nil
 }
@@ -97,7 +102,7 @@ func (u *ingests) String() string {
 func (u *ingests) report(out *sheet) {
 	for _, t := range []table{
 		{unit: "items/s, the calls alone", values: u.rate},
-		{unit: "items/s over the whole run, background work included", values: u.whole(), targets: []target{{want: 2, against: "pebble"}}},
+		{unit: "items/s over the whole run, background work included", values: u.whole(), targets: targetsOfIngest},
 		{unit: "syncs a call", values: u.syncs},
 		{unit: "bytes written a byte of items", values: u.amp},
 		{unit: "bytes of disk an item", values: u.blocks},
@@ -111,8 +116,12 @@ func (u *ingests) report(out *sheet) {
 func (u *ingests) whole() series {
 	out := series{}
 	for _, e := range u.es {
-		if n := len(u.rate[e.Name]) * len(u.items); n > 0 {
-			out.add(e, float64(n)/u.took[e.Name])
+		seconds := 0.0
+		for _, t := range u.took[e.Name] {
+			seconds += t
+		}
+		if seconds > 0 {
+			out.add(e, float64(len(u.took[e.Name])*len(u.items))/seconds)
 		}
 	}
 	return out

@@ -17,6 +17,7 @@ import (
 
 func main() {
 	crash.Child(peers.All()...) // if this is the process that crash kills
+	probe()                     // or one that measures an open
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -33,7 +34,10 @@ var workloads = []struct {
 }{
 	{"delete", runDelete},
 	{"erase", runErase},
+	{"read", runRead},
 	{"ingest", runIngest},
+	{"open", runOpen},
+	{"grow", runGrow},
 }
 
 // job is what the command line asks for.
@@ -75,6 +79,11 @@ func (j *job) flags(f *flag.FlagSet) {
 	f.StringVar(&j.Dir, "dir", os.TempDir(), "work in a fresh folder below `DIR`")
 	f.IntVar(&j.Items, "items", 100_000, "`N` items in every store")
 	f.IntVar(&j.Rounds, "rounds", 9, "`N` turns of every store")
+	f.IntVar(&j.Pending, "pending", 1_000_000, "open stores with up to `N` pending tombstones")
+	f.IntVar(&j.Grow, "grow", 1_000_000, "grow stores up to `N` items")
+	f.StringVar(&j.MNIST, "mnist", "", "take the images of the MNIST test set in `DIR` as items, as gzipped IDX files")
+	f.StringVar(&j.FVecs, "fvecs", "", "take the vectors of `FILE` as items")
+	f.StringVar(&j.JSONL, "jsonl", "", "take the items of `FILE`, one JSON object a line")
 	f.DurationVar(&j.Limit, "limit", 20*time.Second, "a store has `TIME` for its turns of one measurement, and is cut off after that")
 	f.BoolVar(&j.json, "json", false, "print JSON")
 	f.StringVar(&j.html, "html", "", "write the figures as a page into `FILE` as well")
@@ -112,6 +121,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	j, err := parse(args, stderr)
 	if err != nil {
+		return err
+	}
+	if err := j.readItems(); err != nil { // before anything is written
 		return err
 	}
 	page, err := beginFile(j.html)

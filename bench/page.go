@@ -48,13 +48,22 @@ func (m machine) facts() []html.Fact {
 	}
 }
 
+// facts are what a run was told.
 func (s *settings) facts() []html.Fact {
-	return []html.Fact{
+	out := []html.Fact{
 		{Name: "stores", Value: strings.Join(s.Stores, ", ")},
-		{Name: "items", Value: count(s.Items)},
+		{Name: "items", Value: "up to " + count(s.Items)},
+		{Name: "items in open", Value: "up to " + count(s.Pending)},
+		{Name: "items in grow", Value: "up to " + count(s.Grow)},
 		{Name: "rounds", Value: count(s.Rounds)},
 		{Name: "limit of a store in one measurement", Value: s.Limit.String()},
 	}
+	for _, f := range s.realFiles() {
+		if f.path != "" {
+			out = append(out, html.Fact{Name: "real items", Value: f.what + " " + f.path})
+		}
+	}
+	return out
 }
 
 func (f *figure) shown() html.Figure {

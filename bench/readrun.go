@@ -11,9 +11,9 @@ import (
 	"oubliette/bench/html"
 )
 
-// maxRun is how many bytes the JSON of a run may have: thirty times those of a run
-// of all workloads.
-const maxRun = 1 << 20
+// maxRun is how many bytes the JSON of a run may have: some ten times those of a run
+// of all workloads and all stores.
+const maxRun = 4 << 20
 
 // readRun reads what a run has printed with --json.
 func readRun(path string) (*sheet, error) {
@@ -117,7 +117,7 @@ func (l *figureList) UnmarshalJSON(b []byte) error {
 }
 
 func (l *noteList) UnmarshalJSON(b []byte) error {
-	return readList(b, "notes", html.MaxFacts, (*[]string)(l))
+	return readList(b, "notes", html.MaxNotes, (*[]string)(l))
 }
 
 // readList reads at most so many elements.

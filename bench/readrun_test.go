@@ -16,7 +16,7 @@ import (
 // validRun is the JSON of a run as small as one can be that has everything.
 var validRun = []byte(`{
   "machine": {"os": "linux/amd64", "cpu": "a processor", "cores": 2, "memory": "1 kB", "fs": "ext4", "sync": "1ms", "load": "0", "go": "go1.26", "pebble": "v2", "time": "2026-01-02T03:04:05Z"},
-  "settings": {"dir": "/tmp", "items": 300, "rounds": 2, "stores": ["oubliette", "pebble"], "limit_ns": 20000000000},
+  "settings": {"dir": "/tmp", "items": 300, "rounds": 2, "stores": ["oubliette", "pebble"], "limit_ns": 20000000000, "pending": 100, "grow": 1000, "jsonl": "items.jsonl"},
   "stores": [
     {"name": "oubliette", "module": "oubliette", "version": "of this checkout", "settings": "defaults", "counted": true},
     {"name": "pebble", "module": "example.org/pebble", "version": "v2", "settings": "one key an item", "counted": false}
@@ -96,7 +96,7 @@ func TestALargeFileIsRefusedUnread(t *testing.T) {
 	}
 	var err error
 	corpus.Bound(t, maxRun, 8, func() { _, err = readRun(path) })
-	if err == nil || !strings.HasPrefix(err.Error(), path+": more than 1048576 bytes") {
+	if err == nil || !strings.HasPrefix(err.Error(), path+": more than 4194304 bytes") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -96,7 +96,8 @@ func (s *sheet) print(w io.Writer) error {
 	return s.end(w)
 }
 
-// end writes what stands behind the tables: what was cut off, and the targets.
+// end writes what stands behind the tables: what was cut off, and the targets in one
+// list.
 func (s *sheet) end(w io.Writer) error {
 	if len(s.Notes) > 0 {
 		fmt.Fprintf(w, "\nnot measured to the end\n")
@@ -104,9 +105,25 @@ func (s *sheet) end(w io.Writer) error {
 	for _, n := range s.Notes {
 		fmt.Fprintf(w, "  %s\n", n)
 	}
+	if err := s.printTargets(w); err != nil {
+		return err
+	}
 	met, all := s.tally()
 	_, err := fmt.Fprintf(w, "\n%d of %d targets met, %.0f s in all\n", met, all, s.Seconds)
 	return err
+}
+
+// printTargets writes a line for each target, with what this run has to say to it.
+func (s *sheet) printTargets(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(tw, "\ntargets\n")
+	for i := range s.Figures {
+		f := &s.Figures[i]
+		for _, v := range f.Targets {
+			fmt.Fprintf(tw, "  %s\t%s\t%s\t%s: %s, %s\n", v.word(), v.Target, number(v.Got), f.Workload, f.Case, f.Unit)
+		}
+	}
+	return tw.Flush()
 }
 
 // tally counts targets.

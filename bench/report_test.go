@@ -38,7 +38,7 @@ func TestSheetHoldsOursAgainstTheirs(t *testing.T) {
 	for _, want := range []string{
 		"\ndelete: single, deletes/s\n",
 		" oubliette 1,000 900 1,100 3 0.80 0.80 0.45 1.10 pebble target >= 0.8x pebble: 0.8, met",
-		" pebble 1,250 1,000 2,000 3 ", "delete: somebody cut off\n", "1 of 1 targets met",
+		" pebble 1,250 1,000 2,000 3 ", "delete: somebody cut off\n", "\ntargets\n met >= 0.8x pebble 0.8 delete: single, deletes/s\n", "1 of 1 targets met",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"oubliette/bench/store"
 	"oubliette/internal/residue"
 )
@@ -46,10 +44,10 @@ func noteSealed(ctx context.Context, e *entrant, ids []string) (*evidence, error
 	return &evidence{len(ids), searcher.Needles(), searcher}, nil
 }
 
-// search reads every byte of every file below dir and answers how many pieces it
+// search reads every byte of every file of a store and answers how many pieces it
 // has found, each counted once.
-func (v *evidence) search(ctx context.Context, dir string) (int, error) {
-	hits, _, err := v.searcher.Search(ctx, vfs.Default, dir, nil)
+func (v *evidence) search(ctx context.Context, e *entrant) (int, error) {
+	hits, _, err := e.Search(ctx, e.setup, v.searcher)
 	found := make(map[int]bool)
 	for _, h := range hits {
 		found[h.Needle] = true

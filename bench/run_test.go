@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +20,7 @@ func runJSON(t *testing.T, workload string, more ...string) sheet {
 	t.Helper()
 	dir := t.TempDir()
 	var out bytes.Buffer
-	args := append([]string{workload, "--dir", dir, "--items", "300", "--rounds", "2", "--limit", "200ms", "--json"}, more...)
+	args := append([]string{workload, "--dir", dir, "--items", "300", "--rounds", "2", "--limit", "200ms", "--pending", "300", "--grow", "1000", "--json"}, more...)
 	if err := run(context.Background(), args, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +47,17 @@ func (s *sheet) find(t *testing.T, store, name, unit string) figure {
 	return figure{}
 }
 
+// takes tests that a store's memory and disk are said, and nothing absurd.
+func (s *sheet) takes(t *testing.T, store string) {
+	t.Helper()
+	if f := s.find(t, store, "at the end, closed", "MiB of disk"); f.Median <= 0 || f.Median > 1000 {
+		t.Errorf("%s takes %v MiB of disk", store, f.Median)
+	}
+	if f := s.find(t, store, "at the end, opened", "MiB of memory"); f.Median <= 0 || f.Median > 500 {
+		t.Errorf("%s takes %v MiB of memory", store, f.Median)
+	}
+}
+
 func TestDeleteWorkload(t *testing.T) {
 	s := runJSON(t, "delete")
 	for _, store := range everyStore() {
@@ -63,6 +76,9 @@ func TestDeleteWorkload(t *testing.T) {
 		if strings.HasPrefix(f.Unit, "syncs") && !slices.Contains([]string{"oubliette", "pebble", "pebble3"}, f.Store) {
 			t.Errorf("syncs of %s, which nobody counts: %+v", f.Store, f)
 		}
+	}
+	for _, store := range everyStore() {
+		s.takes(t, store)
 	}
 	// Background work may add a sync to a call, not to half of the calls.
 	if f := s.find(t, ours, "100 ids a call, 1 g", "syncs"); f.Median > 1.5 {
@@ -94,6 +110,9 @@ func TestIngestWorkload(t *testing.T) {
 			}
 		}
 	}
+	for _, store := range everyStore() {
+		s.takes(t, store)
+	}
 	if f := s.find(t, ours, "3 items", "bytes written"); f.Median < 0.9 {
 		t.Errorf("%v bytes written a byte of items that hardly compress", f.Median)
 	}
@@ -122,6 +141,66 @@ func TestSlowStoresAreCutOffAndNamed(t *testing.T) {
 	}
 }
 
+// A warm-up is a turn of each store before the first round, and no figure has it.
+func TestWarmUpsAreForgotten(t *testing.T) {
+	var out sheet
+	values := series{"another": {7}}
+	c := (&settings{Limit: time.Minute}).course(&out, 2, "walks").warmed(values)
+	var turns []string
+	err := twoStores().rounds(t.Context(), c, func(round int, e *entrant) error {
+		turns = append(turns, fmt.Sprint(e.Name, " ", round))
+		values.add(e, float64(round))
+		return nil
+	})
+	if want := []string{"oubliette -1", "pebble -1", "oubliette 0", "pebble 0", "pebble 1", "oubliette 1"}; err != nil || !slices.Equal(turns, want) {
+		t.Errorf("turns %q, %v, want %q", turns, err, want)
+	}
+	for _, store := range []string{ours, theirs} {
+		if !slices.Equal(values[store], []float64{0, 1}) {
+			t.Errorf("values of %s: %v", store, values[store])
+		}
+	}
+	if !slices.Equal(values["another"], []float64{7}) {
+		t.Errorf("a store that took no part has lost its values: %v", values)
+	}
+}
+
+func TestWarmUpIsNoPartOfAStoresTime(t *testing.T) {
+	var out sheet
+	c := (&settings{Limit: 10 * time.Millisecond}).course(&out, 3, "naps").warmed(series{})
+	turns := 0
+	err := twoStores()[:1].rounds(t.Context(), c, func(round int, _ *entrant) error {
+		if turns++; round == warmUpRound {
+			time.Sleep(2 * c.limit)
+		}
+		return nil
+	})
+	if err != nil || turns != 4 || len(out.Notes) > 0 {
+		t.Errorf("%d turns, %v, notes %q", turns, err, out.Notes)
+	}
+}
+
+// What a store takes at the end of a workload is told by a process of its own.
+func TestWorkloadsSayWhatStoresTake(t *testing.T) {
+	ctx := t.Context()
+	for _, e := range enterTest(t) {
+		t.Run(e.Name, func(t *testing.T) {
+			if err := load(ctx, e, newMaker(small, 1), 2000); err != nil {
+				t.Fatal(err)
+			}
+			if disk, memory, err := e.footprint(ctx, newMaker(small, 1).id(7)); err != nil || disk < 2000*float64(small.bytes()) || memory < 100<<10 {
+				t.Errorf("%.0f bytes of disk, %.0f of memory, %v", disk, memory, err)
+			}
+			if _, _, err := e.footprint(ctx, "nobody's"); err == nil {
+				t.Error("an item that is not there was read")
+			}
+			if _, _, err := e.footprint(ctx, ""); err != nil {
+				t.Errorf("with nothing to read: %v", err)
+			}
+		})
+	}
+}
+
 func TestEveryStoreIsNamedWithItsVersionAndSettings(t *testing.T) {
 	for _, p := range participants(everyStore()) {
 		if p.Module == "" || p.Version == "unknown" || p.Settings == "" {
@@ -145,6 +224,7 @@ func TestEraseWorkload(t *testing.T) {
 				t.Errorf("%s: %v pieces left after erasing", name, f.Max)
 			}
 		}
+		s.takes(t, store)
 		if f := s.find(t, store, "disk blocks, loaded", "MiB"); f.Median < 1 {
 			t.Errorf("%s: %v MiB on disk", store, f.Median)
 		}
@@ -154,6 +234,135 @@ func TestEraseWorkload(t *testing.T) {
 	}
 	if f := s.find(t, ours, "10 %", "MiB erased"); f.Median*(1<<20) < 30*4000 {
 		t.Errorf("erased %v MiB of 30 items", f.Median)
+	}
+}
+
+func TestReadWorkload(t *testing.T) {
+	s := runJSON(t, "read")
+	for _, store := range everyStore() {
+		for _, phase := range []string{"before", "while half is deleted", "half deleted, not erased", "half erased"} {
+			if f := s.find(t, store, "point reads, "+phase, "reads/s"); f.Median <= 0 {
+				t.Errorf("%s, %s: %+v", store, phase, f.summary)
+			}
+			if f := s.find(t, store, "scans, "+phase, "items/s"); f.Median <= 0 {
+				t.Errorf("%s, %s: %+v", store, phase, f.summary)
+			}
+		}
+		s.takes(t, store)
+		if f := s.find(t, store, "scans, half erased", "µs an item"); f.Against != "before" || f.Ratio == nil {
+			t.Errorf("%s: held against %q", store, f.Against)
+		}
+	}
+	for name, unit := range map[string]string{
+		"point reads, before": "reads/s", "point reads, half deleted": "µs", "point reads, half erased": "µs",
+		"scans, half deleted": "seconds", "scans, half erased": "seconds",
+	} {
+		if f := s.find(t, ours, name, unit); len(f.Targets) != 1 {
+			t.Errorf("%s: targets %v", name, f.Targets)
+		}
+	}
+}
+
+func TestOpenWorkload(t *testing.T) {
+	s := runJSON(t, "open")
+	for _, store := range everyStore() {
+		for _, name := range []string{"closed, nothing", "killed, nothing", "killed, 30 deleted 1,000 a call", "killed, 300 deleted 1,000", "killed, 30 deleted one", "killed, 300 deleted one"} {
+			if f := s.find(t, store, name, "seconds"); f.Median <= 0 {
+				t.Errorf("%s, %s: %+v", store, name, f.summary)
+			}
+			if f := s.find(t, store, name, "MiB of memory"); f.Median <= 0 {
+				t.Errorf("%s, %s: %v MiB of memory", store, name, f.Median)
+			}
+		}
+		s.find(t, store, "killed, 300 deleted one", "bytes of memory a pending")
+	}
+}
+
+func TestTargetsOfOpeningAreAboutAMillion(t *testing.T) {
+	for _, c := range openCases(maxItems) {
+		if (c.pending == maxItems) != (len(c.targets) == 1) {
+			t.Errorf("%v has targets %v", c, c.targets)
+		}
+	}
+	for _, c := range openCases(1000) {
+		if len(c.targets) > 0 {
+			t.Errorf("%v has targets %v", c, c.targets)
+		}
+	}
+}
+
+func TestGrowWorkload(t *testing.T) {
+	s := runJSON(t, "grow")
+	for _, store := range everyStore() {
+		for _, size := range []string{"10 items", "100 items", "1,000 items"} {
+			for name, unit := range map[string]string{
+				"deletes of 1 id, " + size: "µs", "point reads, " + size: "µs",
+				"opened in a fresh process, " + size: "MiB", "closed, " + size: "bytes of disk",
+			} {
+				if f := s.find(t, store, name, unit); f.Median <= 0 {
+					t.Errorf("%s, %s: %+v", store, name, f.summary)
+				}
+			}
+		}
+		if f := s.find(t, store, "point reads, 1,000 items", "µs"); f.Against != "10 items" || f.Ratio == nil {
+			t.Errorf("%s is held against %q", store, f.Against)
+		}
+	}
+	for _, name := range []string{"deletes of 1 id, 1,000", "point reads, 1,000", "opened in a fresh process, 1,000"} {
+		if f := s.find(t, ours, name, ""); len(f.Targets) != 1 {
+			t.Errorf("%s: targets %v", name, f.Targets)
+		}
+	}
+}
+
+// itemFile writes lines of JSON and answers where.
+func itemFile(t *testing.T, lines ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "items.jsonl")
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// realLines are so many items.
+func realLines(n int) (out []string) {
+	for i := range n {
+		out = append(out, fmt.Sprintf(`{"id": "real %d", "vector": [%d, 0.25, -3], "contents": "%040d", "metadata": {"n": %d}}`, i, i, i*i, i))
+	}
+	return out
+}
+
+// A run takes as many items as there are, however many it asks for.
+func TestRealItemsAreMeasured(t *testing.T) {
+	path := itemFile(t, realLines(120)...)
+	for _, workload := range []string{"erase", "read", "ingest"} {
+		s := runJSON(t, workload, "--jsonl", path)
+		if s.Settings.JSONL != path {
+			t.Errorf("items of %q", s.Settings.JSONL)
+		}
+		for _, store := range everyStore() {
+			s.takes(t, store)
+		}
+		if workload == "erase" {
+			if f := s.find(t, ours, "10 % of 120 items", "pieces of 12 items left"); f.Max != 0 {
+				t.Errorf("%v pieces left", f.Max)
+			}
+		}
+	}
+}
+
+func TestRealItemsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	few, broken := itemFile(t, realLines(99)...), itemFile(t, append(realLines(200), `{"id": 7}`)...)
+	refused(t, map[string]string{
+		"ingest --dir " + dir + " --jsonl " + few:    few + " has 99 items, at least 100 are needed",
+		"ingest --dir " + dir + " --jsonl " + broken: broken + ", line 201: ",
+		"ingest --dir " + dir + " --fvecs " + few:    few + ", vector 1 at byte 0: ",
+		"ingest --dir " + dir + " --mnist " + dir:    "t10k-images-idx3-ubyte.gz: no such file",
+	})
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
@@ -189,6 +398,9 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		"delete --limit 1ns":    "--limit 1ns",
 		"--stores leveldb":      "unknown store",
 		"--stores bbolt,bbolt":  "named twice",
+		"--pending 7":           "--pending 7",
+		"--grow 999":            "--grow 999",
+		"--mnist a --jsonl b":   "both --mnist and --jsonl",
 		"--dir /no/such/folder": "/no/such/folder",
 	})
 }

@@ -125,7 +125,7 @@ func TestSealedBytesOfEveryStoreStandInItsFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if found, err := noted.search(ctx, e.dir); err != nil || found != noted.pieces || found < 10 {
+			if found, err := noted.search(ctx, e); err != nil || found != noted.pieces || found < 10 {
 				t.Errorf("%d of %d pieces found, %v", found, noted.pieces, err)
 			}
 		})

@@ -58,9 +58,12 @@ func (t target) judge(values, against []float64) (v verdict, ok bool) {
 }
 
 func (v verdict) String() string {
-	word := "MISSED"
+	return fmt.Sprintf("target %s: %s, %s", v.Target, number(v.Got), v.word())
+}
+
+func (v verdict) word() string {
 	if v.Met {
-		word = "met"
+		return "met"
 	}
-	return fmt.Sprintf("target %s: %s, %s", v.Target, number(v.Got), word)
+	return "MISSED"
 }

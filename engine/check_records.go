@@ -111,7 +111,7 @@ func (k *checker) log() {
 	defer k.installMu.Unlock()
 	src := wal.Source{DB: k.db.meta, Index: k.cat.id, Writer: k.cat.writer, MapKey: func(epoch uint64) (crypto.Secret, bool) {
 		return k.mapKey, epoch == k.cat.record.Epoch
-	}}
+	}, Every: true}
 	_, err := wal.Replay(src, k.state.manifest.Start, func(wal.Position, []wal.Replayed) error {
 		k.LogGroups++
 		return nil

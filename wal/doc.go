@@ -37,8 +37,9 @@
 //     map key and that id. The nonce of a record is its sequence number, which
 //     is used once in a session. After a crash or a failed write the session is
 //     over; a new one goes on behind the last group that is there.
-//   - A record counts only under the signature of the principal it names, valid
-//     in the epoch that the group names.
+//   - A record counts only under a signature of the principal it names, who may
+//     write in the epoch that the group names: its group's own, or that of the last
+//     group with this name, which vouches for those before ([Replay]).
 //
 // What the chain cannot show by itself is that its tail is missing: a prefix of
 // a valid log is a valid log. The manifest, receipts and a ledger carry heads for

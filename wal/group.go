@@ -344,13 +344,20 @@ var errUnsigned = errors.New("a record's writer did not sign, or may not write i
 // verify checks that every writer of the group signed it and is one whom the
 // epoch lists.
 func (g *sealedGroup) verify(writer func(crypto.UserID, uint64) (crypto.VerifyKey, bool)) error {
-	statement := statement(&g.header, g.sum)
 	for i := range g.signatures {
-		s := &g.signatures[i]
-		key, ok := writer(s.user, g.Epoch)
-		if !ok || !key.Verify(crypto.DomainGroup, append(statement, s.user[:]...), s.sig) {
-			return fmt.Errorf("user %s: %w", s.user, errUnsigned)
+		if err := g.verifyOf(g.signatures[i].user, writer); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// verifyOf checks that of one of them.
+func (g *sealedGroup) verifyOf(user crypto.UserID, writer func(crypto.UserID, uint64) (crypto.VerifyKey, bool)) error {
+	i := slices.IndexFunc(g.signatures, func(s signature) bool { return s.user == user })
+	key, ok := writer(user, g.Epoch)
+	if i < 0 || !ok || !key.Verify(crypto.DomainGroup, append(statement(&g.header, g.sum), user[:]...), g.signatures[i].sig) {
+		return fmt.Errorf("user %s: %w", user, errUnsigned)
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ type world struct {
 	alice    *crypto.Signer
 	bob      *crypto.Signer
 	stranger *crypto.Signer
+	every    bool // replay verifies every signature
 
 	mu     sync.Mutex
 	events []published
@@ -72,7 +73,7 @@ func (w *world) source() Source {
 	return Source{
 		DB: w.db, Index: w.index,
 		MapKey: func(epoch uint64) (crypto.Secret, bool) { return w.mapKey, epoch == w.epoch },
-		Writer: w.writer,
+		Writer: w.writer, Every: w.every,
 	}
 }
 

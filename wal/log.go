@@ -173,7 +173,14 @@ var errUnfinished = failed(errors.New("the call that committed the group did not
 func (l *Log) lead() {
 	group := l.take()
 	err := errUnfinished
-	defer func() { l.finish(group, err) }()
+	defer func() {
+		if err == errUnfinished {
+			// A panic: the group may stand in the database, and its calls take the rows
+			// that it names for dead. The database records nothing more of that.
+			l.cfg.DB.Fail(err)
+		}
+		l.finish(group, err)
+	}()
 	if len(group) == 0 {
 		err = nil
 		return

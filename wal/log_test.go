@@ -274,6 +274,9 @@ func TestPanicInAGroupStrandsNobody(t *testing.T) {
 		if err := l.Append(context.Background(), entry(w.root, "later")); !errors.Is(err, errUnfinished) {
 			t.Errorf("a later call: %v", err)
 		}
+		if err := w.db.Err(); !errors.Is(err, errUnfinished) {
+			t.Errorf("the database goes on: %v", err)
+		}
 	})
 	wg.Wait()
 }

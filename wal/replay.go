@@ -13,10 +13,13 @@ import (
 type Source struct {
 	DB    *meta.DB
 	Index crypto.IndexID
-	// MapKey answers the map key of an epoch.
+	// MapKey answers the map key of an epoch. It is asked before any signature has
+	// been verified, so by whatever stands in a group.
 	MapKey func(epoch uint64) (crypto.Secret, bool)
 	// Writer answers the key of a principal that may write in an epoch.
 	Writer func(user crypto.UserID, epoch uint64) (crypto.VerifyKey, bool)
+	// Every has all signatures of every group verified, not of each principal the last.
+	Every bool
 }
 
 // Replayed is a record as it comes out of the log.
@@ -28,23 +31,81 @@ type Replayed struct {
 	Session crypto.SessionID // the run of the log that wrote it
 }
 
-// Replay reads every group behind from, in order: numbers, chain, signatures
-// and seals are checked before fn sees a record. It answers the position of
-// the last group. Whatever does not fit is a CorruptionError with the key of
-// the group.
+// Replay reads every group behind from, in order: numbers, chain and seals are
+// checked before fn sees a record, signatures before Replay answers nil. What fn has
+// been told counts for nothing until then. It answers the position of the last group.
+// Whatever does not fit is a CorruptionError with the key of the group.
+//
+// Of each principal one signature is verified, that of the last group which names it,
+// unless [Source.Every] says otherwise. It vouches for all that comes before: what is
+// signed holds the hash of the group before, and who goes on with a log has replayed
+// it. So a log of a million calls costs a verification a writer and not a million.
+// Nobody who can't sign puts a group into it, takes one out or changes one, and nobody
+// puts another's name there: the last group with a name is its owner's, who would not
+// have gone on with a log in which the last one before was not. What may have changed
+// unseen are the bytes of earlier signatures.
 func Replay(src Source, from Position, fn func(Position, []Replayed) error) (Position, error) {
 	at := from
+	last := make(map[crypto.UserID]*sealedGroup)
 	sessions := make(map[crypto.SessionID]*session)
-	lower, upper := meta.GroupKey(src.Index, from.Group+1), meta.PrefixEnd(meta.GroupPrefix(src.Index))
-	err := src.DB.Scan(lower, upper, func(key, value []byte) error {
-		next, records, err := src.group(sessions, at, key, value)
-		if err != nil {
-			return &fault.CorruptionError{Path: groupName(src.Index, at.Group+1), Err: damaged(err)}
+	err := src.scan(from, func(key, value []byte) error {
+		g, err := src.next(at, key, value)
+		if err == nil && src.Every {
+			err = g.verify(src.Writer)
 		}
-		at = next
+		var records []Replayed
+		if err == nil {
+			records, err = src.open(sessions, g, len(value))
+		}
+		if err != nil {
+			return src.corrupt(at.Group+1, err)
+		}
+		at = g.position()
+		for i := range g.signatures {
+			last[g.signatures[i].user] = g
+		}
+		g.records = nil // they stand in the database's memory
 		return fn(at, records)
 	})
-	return at, err
+	if err != nil || src.Every {
+		return at, err
+	}
+	for user, g := range last {
+		if err := g.verifyOf(user, src.Writer); err != nil {
+			return at, src.unsigned(from, g.Group, err)
+		}
+	}
+	return at, nil
+}
+
+// scan reads the groups behind from.
+func (src *Source) scan(from Position, fn func(key, value []byte) error) error {
+	return src.DB.Scan(meta.GroupKey(src.Index, from.Group+1), meta.PrefixEnd(meta.GroupPrefix(src.Index)), fn)
+}
+
+func (src *Source) corrupt(group uint64, err error) error {
+	return &fault.CorruptionError{Path: groupName(src.Index, group), Err: damaged(err)}
+}
+
+// unsigned names the first group whose signatures do not fit, when one that vouches for
+// others does not: it may be that something before it was forged, and all that follows.
+func (src *Source) unsigned(from Position, last uint64, err error) error {
+	at := from
+	first := src.scan(from, func(key, value []byte) error {
+		g, err := src.next(at, key, value)
+		if err == nil {
+			err = g.verify(src.Writer)
+		}
+		if err != nil {
+			return src.corrupt(at.Group+1, err)
+		}
+		at = g.position()
+		return nil
+	})
+	if first != nil {
+		return first
+	}
+	return src.corrupt(last, err)
 }
 
 // damaged marks an error as damage, unless it says that the bytes are foreign or
@@ -61,30 +122,27 @@ func groupName(index crypto.IndexID, group uint64) string {
 	return fmt.Sprintf("log of index %s, group %d", index, group)
 }
 
-func (src *Source) group(sessions map[crypto.SessionID]*session, at Position, key, value []byte) (Position, []Replayed, error) {
+// next decodes a group and checks that it is the next one behind at.
+func (src *Source) next(at Position, key, value []byte) (*sealedGroup, error) {
 	g, err := decodeGroup(value, inLog)
 	if err != nil {
-		return at, nil, err
+		return nil, err
 	}
 	_, number, ok := meta.ParseGroupKey(key)
 	switch {
 	case !ok || g.Index != src.Index || g.Group != number:
-		return at, nil, fmt.Errorf("says that it is group %d of index %s", g.Group, g.Index)
+		err = fmt.Errorf("says that it is group %d of index %s", g.Group, g.Index)
 	case g.Group != at.Group+1:
-		return at, nil, fmt.Errorf("group %d follows group %d", g.Group, at.Group)
+		err = fmt.Errorf("group %d follows group %d", g.Group, at.Group)
 	case g.Previous != at.Head || g.FirstSeq != at.Seq+1:
-		return at, nil, errors.New("does not continue the chain")
+		err = errors.New("does not continue the chain")
 	case g.LastDelete != at.LastDelete:
-		return at, nil, fmt.Errorf("names group %d as the last that deletes, it is group %d", g.LastDelete.Group, at.LastDelete.Group)
+		err = fmt.Errorf("names group %d as the last that deletes, it is group %d", g.LastDelete.Group, at.LastDelete.Group)
 	}
-	if err := g.verify(src.Writer); err != nil {
-		return at, nil, err
-	}
-	records, err := src.open(sessions, g, len(value))
-	return g.position(), records, err
+	return g, err
 }
 
-// open opens the seals of a verified group.
+// open opens the seals of a group.
 func (src *Source) open(sessions map[crypto.SessionID]*session, g *sealedGroup, size int) ([]Replayed, error) {
 	s, ok := sessions[g.Session]
 	if !ok {

@@ -12,9 +12,12 @@ import (
 	"oubliette/internal/fault"
 )
 
-// refused replays and wants a CorruptionError that names the group.
+// refused replays, verifying every signature, and wants a CorruptionError that names
+// the group.
 func (w *world) refused(what string, group string) error {
 	w.t.Helper()
+	w.every = true
+	defer func() { w.every = false }()
 	_, _, err := w.replay()
 	wantCorrupt(w.t, what, err)
 	if err != nil && !strings.Contains(err.Error(), "group "+group) {

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"oubliette/bench/store"
 
 	"oubliette/internal/residue"
 )
@@ -64,7 +64,7 @@ func (f *folder) erase(ctx context.Context, s *session) error {
 		return err
 	}
 	dir := filepath.Join(f.path, "store")
-	hits, stats, err := searcher.Search(ctx, vfs.Default, dir, nil)
+	hits, stats, err := f.kind.Search(ctx, store.Setup{Dir: dir, Key: f.key}, searcher)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,8 @@ import (
 // Bounds of a report.
 const (
 	MaxFigures = 2000
-	MaxFacts   = 100 // of each kind, stores and notes too
+	MaxFacts   = 100 // of the machine, of the settings; stores as well
+	MaxNotes   = MaxFigures
 	maxTargets = 20  // of a figure
 	maxText    = 300 // bytes of a name, a unit, a value of a fact, a note
 
@@ -46,8 +47,11 @@ func (r *Report) Check() error {
 
 // checkFacts is about what stands in the page beside the figures.
 func (r *Report) checkFacts() error {
-	if n := max(len(r.Machine), len(r.Settings), len(r.Stores), len(r.Notes)); n > MaxFacts {
-		return fmt.Errorf("%d facts, stores or notes, allowed are %d", n, MaxFacts)
+	if n := max(len(r.Machine), len(r.Settings), len(r.Stores)); n > MaxFacts {
+		return fmt.Errorf("%d facts or stores, allowed are %d", n, MaxFacts)
+	}
+	if n := len(r.Notes); n > MaxNotes {
+		return fmt.Errorf("%d notes, allowed are %d", n, MaxNotes)
 	}
 	for _, list := range [][]Fact{r.Machine, r.Settings} {
 		for _, f := range list {

@@ -15,7 +15,11 @@ type Kind struct {
 	// OpenReadOnly, unless nil, opens a store that is there and changes nothing
 	// in it.
 	OpenReadOnly func(ctx context.Context, s Setup) (Store, error)
-	Promises     Promises
+	// Reveal, unless nil, writes what the files of the folder s.Dir hold, decrypted,
+	// into the folder to, under the same names: for a store that encrypts whole files,
+	// in which no item's bytes can be told apart. The store may be open.
+	Reveal   func(s Setup, to string) error
+	Promises Promises
 	// Module is the path of the Go module that the store is of, Settings a line on
 	// how it is set up here. A run prints them, with the module's version.
 	Module, Settings string

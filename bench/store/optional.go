@@ -20,7 +20,8 @@ func Settle(ctx context.Context, s Store) error {
 // that cannot, files are searched for the items' own bytes.
 type Sealer interface {
 	// SealedBytes answers, for those of the ids that have an item, the runs of
-	// bytes by which it stands in the store's files.
+	// bytes by which it stands in the store's files; of a kind with Reveal, in
+	// those that it has revealed.
 	SealedBytes(ctx context.Context, ids []string) ([][]byte, error)
 }
 

@@ -90,12 +90,15 @@ func (db *DB) missing() (bool, error) {
 }
 
 func (db *DB) openPebble(dir string, opts *pebble.Options) error {
+	compactions := newScheduler(db.latch)
+	opts.Experimental.CompactionScheduler = compactions
 	p, err := pebble.Open(dir, opts)
 	if err != nil {
 		opts.Cache.Unref()
 		return err
 	}
 	db.p, db.cache = p, opts.Cache
+	compactions.begin()
 	return db.Err()
 }
 
