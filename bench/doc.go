@@ -1,7 +1,8 @@
 // Command bench compares Oubliette with other stores on one machine, side by
 // side in one run, and kills processes that write to them.
 //
-//	go run -C bench . [delete|erase|ingest|all] [--stores NAMES] [--items N] [--rounds N] [--limit TIME] [--dir DIR] [--json]
+//	go run -C bench . [delete|erase|ingest|all] [--stores NAMES] [--items N] [--rounds N] [--limit TIME] [--dir DIR] [--json] [--html FILE]
+//	go run -C bench . report RUN.json --html FILE
 //	go run -C bench . crash [--engine NAME|all] [--kills N] [--fresh N] [--broken N] [--seed S] [--dir DIR] [--keep] [--json]
 //
 // # Crashes
@@ -23,11 +24,12 @@
 // # Pages
 //
 // --html writes the figures as a page, too: one file that needs nothing else, with
-// a chart and a table of every case (package html). report makes the page of a run
-// whose JSON was kept:
+// the targets, the machine, the stores, and a chart and a table of every case
+// (package html). report makes the page of a run whose JSON was kept. The go command
+// runs both in the folder bench, so names of files are whole here:
 //
 //	go run -C bench . --json > run.json
-//	go run -C bench . report run.json --html run.html
+//	go run -C bench . report "$PWD/run.json" --html "$PWD/run.html"
 //
 // The page is written whole or not at all; what is no run is refused, and a page
 // that was there before stays.

@@ -35,7 +35,7 @@ func (c *charter) bars(g *group) (drawing, error) {
 	p.X.Padding = 0
 	p.X.Label.Text = wrap(g.unit, width-2*margin)
 	p.X.Tick.Marker = ticks{plot.DefaultTicks{}, c.report.Format}
-	return c.drawn(p, barRest+lines(p.X.Label.Text)+barRow*vg.Length(len(names)))
+	return c.drawn(p, barRest+textHeight(p.X.Label.Text)+barRow*vg.Length(len(names)))
 }
 
 // bar adds a store: the bar to the median, the whisker from the least to the

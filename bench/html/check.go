@@ -14,8 +14,9 @@ const (
 	MaxFigures = 2000
 	MaxFacts   = 100 // of the machine, of the settings; stores as well
 	MaxNotes   = MaxFigures
-	maxTargets = 20  // of a figure
-	maxText    = 300 // bytes of a name, a unit, a value of a fact, a note
+	maxTargets = 20   // of a figure
+	maxText    = 300  // bytes of a figure's names and of its unit
+	maxFact    = 5000 // bytes of a fact, of a note: a path may be in it
 
 	// Between these, above and below zero, a chart's axis can be divided; zero is
 	// allowed besides.
@@ -55,19 +56,19 @@ func (r *Report) checkFacts() error {
 	}
 	for _, list := range [][]Fact{r.Machine, r.Settings} {
 		for _, f := range list {
-			if err := optional(f.Name, f.Value); err != nil {
+			if err := printable(f.Name, f.Value, maxFact); err != nil {
 				return err
 			}
 		}
 	}
 	for i, s := range r.Stores {
-		err := cmp.Or(required("name", s.Name), optional("module", s.Module), optional("version", s.Version), optional("settings", s.Settings))
+		err := cmp.Or(required("name", s.Name), optional("module", s.Module), optional("version", s.Version), printable("settings", s.Settings, maxFact))
 		if err != nil {
 			return fmt.Errorf("stores[%d]: %w", i, err)
 		}
 	}
 	for i, n := range r.Notes {
-		if err := required("text", n); err != nil {
+		if err := printable("text", n, maxFact); err != nil {
 			return fmt.Errorf("notes[%d]: %w", i, err)
 		}
 	}
@@ -111,11 +112,14 @@ func required(name, text string) error {
 	return optional(name, text)
 }
 
-// optional tells of a text that cannot stand in a page.
-func optional(name, text string) error {
+// optional tells of a text that is too long, or that cannot stand in a chart.
+func optional(name, text string) error { return printable(name, text, maxText) }
+
+// printable tells of a text that is too long, or has what nobody sees.
+func printable(name, text string, most int) error {
 	switch {
-	case len(text) > maxText:
-		return fmt.Errorf("%.40s: longer than %d bytes: %.40q…", name, maxText, text)
+	case len(text) > most:
+		return fmt.Errorf("%s: longer than %d bytes: %.40q…", name, most, text)
 	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return fmt.Errorf("%s: not all of it can be printed: %q", name, text)
 	}

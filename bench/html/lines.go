@@ -8,10 +8,10 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// Of a chart of lines: its height in points, and from which ratio of the greatest
-// to the least on an axis is logarithmic.
+// Of a chart of lines: its height in points, but for its texts, and from which ratio
+// of the greatest to the least an axis is logarithmic.
 const (
-	lineHeight = vg.Length(260)
+	lineHeight = vg.Length(230)
 	lineTicks  = 8 // at most, of an axis that is logarithmic
 	logSizes   = 20
 	logValues  = 50
@@ -31,13 +31,14 @@ func (c *charter) lines(f *family) (drawing, error) {
 			return drawing{}, err
 		}
 	}
-	return c.drawn(p, lineHeight, stores...)
+	return c.drawn(p, lineHeight+textHeight(p.X.Label.Text)+textHeight(p.Title.Text), stores...)
 }
 
 // axes are logarithmic where values are far apart and all above zero, else zero is
 // on them.
 func (c *charter) axes(p *plot.Plot, f *family) {
-	p.X.Label.Text, p.Y.Label.Text = wrap(f.name, width-2*margin), wrap(f.unit, lineHeight)
+	// The unit stands above the axis: beside it a long one would have no room.
+	p.X.Label.Text, p.Title.Text = wrap(f.name, width-2*margin), wrap(f.unit, width-2*margin)
 	at := make(plot.ConstantTicks, len(f.sizes))
 	for i, s := range f.sizes {
 		at[i] = plot.Tick{Value: s, Label: c.report.Format(s)}

@@ -85,7 +85,7 @@ func (c *charter) ratios(o *comparison) (drawing, error) {
 		at -= g.ratioHeight()
 	}
 	p.Y.Min, p.Y.Max = 0, float64(height)
-	return c.drawn(p, height+lines(p.X.Label.Text)+ratioRest, storesOf(cases)...)
+	return c.drawn(p, height+textHeight(p.X.Label.Text)+ratioRest, storesOf(cases)...)
 }
 
 // drawn are the cases with those of their figures that have a place in the chart.
@@ -124,7 +124,7 @@ func span(cases []*group) (lo, hi float64) {
 func (g *group) title() string { return wrap(g.name+", "+g.unit, width-3*margin) }
 
 func (g *group) ratioHeight() vg.Length {
-	return lines(g.title()) + ratioStore*vg.Length(len(g.figures)) + ratioGap
+	return textHeight(g.title()) + ratioStore*vg.Length(len(g.figures)) + ratioGap
 }
 
 // ratioCase adds a case whose upper edge is at: its name, and its stores below.

@@ -81,6 +81,7 @@ func empty() *plot.Plot {
 		a.Label.TextStyle.Color, a.Tick.Label.Color = ink, ink
 		a.Tick.Color, a.Color = ink, ink
 	}
+	p.Title.TextStyle.Font, p.Title.TextStyle.Color, p.Title.Padding = sans(), ink, 4
 	return p
 }
 

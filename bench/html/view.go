@@ -34,6 +34,7 @@ type chart struct {
 	Description string // of what is drawn, for those who do not see it
 	Drawing     drawing
 	Lines       bool // its cases differ in a number
+	Targets     bool // some figure has one
 	Rows        []row
 }
 
@@ -103,6 +104,9 @@ func (c *charter) shown(f *family, id string) (chart, error) {
 	out := chart{ID: id, Name: f.name, Unit: f.unit, Description: ofBars, Drawing: d, Rows: c.report.rows(f.groups, id)}
 	if f.sizes != nil {
 		out.Lines, out.Description = true, ofLines
+	}
+	for _, r := range out.Rows {
+		out.Targets = out.Targets || len(r.Targets) > 0
 	}
 	return out, nil
 }

@@ -50,7 +50,7 @@ func fits(text string, room vg.Length) int {
 	return len(text)
 }
 
-// lines is how high a wrapped text is.
-func lines(wrapped string) vg.Length {
+// textHeight is how high a wrapped text is.
+func textHeight(wrapped string) vg.Length {
 	return textLine * vg.Length(strings.Count(wrapped, "\n")+1)
 }
