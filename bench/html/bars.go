@@ -11,12 +11,13 @@ const (
 	barRow  = 24 // what a store takes
 	barRest = 36 // what the axis takes, but for its name
 	bar     = 14
+
+	barTicks = 5 // at most
 )
 
 // bars draws one case: a bar a store, from zero, the first on top.
 func (c *charter) bars(g *group) (drawing, error) {
 	p := empty()
-	p.X.Min, p.X.Max = 0, 0
 	names := make([]string, len(g.figures))
 	for i := range g.figures {
 		f := &g.figures[i]
@@ -25,16 +26,20 @@ func (c *charter) bars(g *group) (drawing, error) {
 		if err := c.bar(p, f, float64(row)); err != nil {
 			return drawing{}, err
 		}
-		p.X.Min, p.X.Max = min(p.X.Min, f.Min), max(p.X.Max, f.Max)
 	}
 	if p.X.Min == p.X.Max {
 		p.X.Max = 1 // an axis needs a length
+	}
+	if p.X.Min < 0 {
+		if err := stroke(p, ink, 0.5, plotter.XYs{{X: 0, Y: -0.5}, {X: 0, Y: float64(len(names)) - 0.5}}); err != nil {
+			return drawing{}, err
+		}
 	}
 	p.NominalY(names...)
 	p.Y.Min, p.Y.Max = -0.5, float64(len(names))-0.5
 	p.X.Padding = 0
 	p.X.Label.Text = wrap(g.unit, width-2*margin)
-	p.X.Tick.Marker = ticks{plot.DefaultTicks{}, c.report.Format}
+	p.X.Tick.Marker = ticks{barTicks, c.report.Format}
 	return c.drawn(p, barRest+textHeight(p.X.Label.Text)+barRow*vg.Length(len(names)))
 }
 

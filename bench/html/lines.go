@@ -12,7 +12,7 @@ import (
 // of the greatest to the least an axis is logarithmic.
 const (
 	lineHeight = vg.Length(230)
-	lineTicks  = 8 // at most, of an axis that is logarithmic
+	lineTicks  = 8 // at most, of values
 	logSizes   = 20
 	logValues  = 50
 	// Beyond, the end of a whisker, which plot computes from its middle, could be
@@ -54,7 +54,7 @@ func (c *charter) axes(p *plot.Plot, f *family) {
 		return
 	}
 	p.Y.Min, p.Y.Max = min(0, lo), max(0, hi)
-	p.Y.Tick.Marker = ticks{plot.DefaultTicks{}, c.report.Format}
+	p.Y.Tick.Marker = ticks{lineTicks, c.report.Format}
 	if p.Y.Min == p.Y.Max {
 		p.Y.Max = 1 // an axis needs a length
 	}

@@ -155,6 +155,48 @@ func TestEveryChartIsWholeAndSaysWhatItShows(t *testing.T) {
 	}
 }
 
+func TestBarsBeginAtZeroAndHaveTheirSpread(t *testing.T) {
+	for _, c := range []struct {
+		median, lo, hi float64
+		axis           []string
+		whiskers       int
+	}{
+		{0, 0, 0, []string{"0", "0.5", "1"}, 0}, // an axis needs a length
+		{8, 8, 8, []string{"0", "2", "4", "6", "8"}, 0},
+		{80, 20, 160, []string{"0", "50", "100", "150"}, 3}, // a line and its two ends
+		{-8, -16, 8, []string{"-15", "-10", "-5", "0", "5"}, 3},
+	} {
+		r := named()
+		r.Figures = []Figure{{Workload: "w", Case: "a", Store: "ours", Unit: "u", Median: c.median, Min: c.lo, Max: c.hi, N: 1}}
+		chart := element.FindString(made(t, r))
+		all := "\n" + strings.Join(texts(t, chart), "\n") + "\n"
+		for _, tick := range c.axis {
+			if !strings.Contains(all, "\n"+tick+"\n") {
+				t.Errorf("%v: %s is not on the axis, but %q", c, tick, all)
+			}
+		}
+		if n := strings.Count(chart, `style="fill:none;stroke:`+string(css(ink))+`"`); n != c.whiskers {
+			t.Errorf("%v: whiskers of %d lines, want %d", c, n, c.whiskers)
+		}
+	}
+}
+
+func TestStoresAreToldApart(t *testing.T) {
+	p := make(palette)
+	there := make(map[string]bool)
+	for i := range colours {
+		name := fmt.Sprint("store ", i)
+		p[name] = i
+		point := p.point(name)
+		for _, key := range []string{fmt.Sprint(point.Color), fmt.Sprint(point.Shape)} {
+			if there[key] {
+				t.Errorf("%s is of two stores", key)
+			}
+			there[key] = true
+		}
+	}
+}
+
 // What a chart writes in ink or in grey is what the page's style puts others in the
 // place of, where its reader wants it dark.
 func TestChartsAreDrawnInColoursThatThePageCanChange(t *testing.T) {

@@ -6,20 +6,31 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// ticks divides an axis as plot does and labels it as the report is.
+// ticks divides an axis at the multiples of 1, 2 or 5 times a power of ten, of which
+// the labels have room; zero is among them where it is on the axis.
 type ticks struct {
-	plot.Ticker
+	most   int // labels
 	format func(float64) string
 }
 
-func (t ticks) Ticks(min, max float64) []plot.Tick {
-	out := t.Ticker.Ticks(min, max)
-	for i := range out {
-		if out[i].Label != "" {
-			out[i].Label = t.format(out[i].Value)
-		}
+func (t ticks) Ticks(min, max float64) (out []plot.Tick) {
+	step := t.step(min, max)
+	for n := math.Ceil(min / step); n <= math.Floor(max/step); n++ {
+		out = append(out, plot.Tick{Value: n * step, Label: t.format(n * step)})
 	}
 	return out
+}
+
+// step is the least that has no more multiples on an axis than there may be labels.
+func (t ticks) step(min, max float64) float64 {
+	for power := math.Pow(10, math.Floor(math.Log10((max-min)/float64(t.most)))); ; power *= 10 {
+		for _, times := range []float64{1, 2, 5} {
+			step := times * power
+			if int(math.Floor(max/step)-math.Ceil(min/step)) < t.most {
+				return step
+			}
+		}
+	}
 }
 
 // logTicks divides a logarithmic axis at 1, 2 and 5 times the powers of ten, or at
