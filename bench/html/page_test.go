@@ -175,8 +175,44 @@ func TestBarsBeginAtZeroAndHaveTheirSpread(t *testing.T) {
 				t.Errorf("%v: %s is not on the axis, but %q", c, tick, all)
 			}
 		}
+		if c.lo >= 0 && strings.Contains(all, "\n-") {
+			t.Errorf("%v: the axis goes below zero: %q", c, all)
+		}
+		zero := 0 // a line there, beside the axis and its ticks
+		if c.lo < 0 {
+			zero = 1
+		}
+		if n := strings.Count(chart, "stroke:"+string(css(ink))+";stroke-width:0.5"); n != 1+len(c.axis)+zero {
+			t.Errorf("%v: %d lines in ink, want the axis, %d ticks, and %d at zero", c, n, len(c.axis), zero)
+		}
 		if n := strings.Count(chart, `style="fill:none;stroke:`+string(css(ink))+`"`); n != c.whiskers {
 			t.Errorf("%v: whiskers of %d lines, want %d", c, n, c.whiskers)
+		}
+	}
+}
+
+func TestLinesOfValuesThatAreCloseBeginAtZero(t *testing.T) {
+	chart := element.FindString(made(t, named("10 ids", "20 ids", "30 ids")))
+	if all := "\n" + strings.Join(texts(t, chart), "\n") + "\n"; !strings.Contains(all, "\n0\n") {
+		t.Errorf("zero is not on the axis, but %q", all)
+	}
+}
+
+func TestWorkloadsStandInTheirOrder(t *testing.T) {
+	r := named()
+	r.Figures = []Figure{compared("a", "ours", "theirs", 1, 1, 1), compared("b", "ours", "theirs", 1, 1, 1)}
+	r.Figures[0].Workload, r.Figures[0].Against, r.Figures[0].Ratio = "without ratios", "", nil
+	page := made(t, r)
+	if first, second := strings.Index(page, "<h2>without ratios</h2>"), strings.Index(page, "<h2>w</h2>"); first < 0 || second < first {
+		t.Errorf("workloads at %d and %d", first, second)
+	}
+}
+
+func TestACaseOfSeveralStoresIsNamedOnceInATable(t *testing.T) {
+	page := made(t, named("10 ids", "20 ids", "30 ids"))
+	for _, name := range []string{"10 ids", "20 ids", "30 ids"} {
+		if n := strings.Count(page, `rowspan="2">`+name+"<"); n != 1 || strings.Count(page, ">"+name+"<") != 1 {
+			t.Errorf("%s stands in %d cells of two rows, want 1", name, n)
 		}
 	}
 }
