@@ -1,7 +1,8 @@
 // Command bench compares Oubliette with other stores on one machine, side by
 // side in one run, and kills processes that write to them.
 //
-//	go run -C bench . [delete|erase|ingest|all] [--stores NAMES] [--items N] [--rounds N] [--limit TIME] [--dir DIR] [--json] [--html FILE]
+//	go run -C bench . [delete|erase|read|ingest|open|grow|all] [--stores NAMES] [--items N] [--rounds N]
+//	    [--pending N] [--grow N] [--mnist DIR|--fvecs FILE|--jsonl FILE] [--limit TIME] [--dir DIR] [--profile DIR] [--json] [--html FILE]
 //	go run -C bench . report RUN.json --html FILE
 //	go run -C bench . crash [--engine NAME|all] [--kills N] [--fresh N] [--broken N] [--seed S] [--dir DIR] [--keep] [--json]
 //
@@ -42,7 +43,8 @@
 // A figure is the median of the slices with the least and the greatest beside
 // it, and what counts is the ratio of the medians of one run; the median of the
 // rounds' own ratios stands beside it. Absolute figures of two runs are not to
-// be compared.
+// be compared. Before the first round every store takes a turn that counts for
+// nothing.
 //
 // Every store works on the real file system, in a fresh folder that is removed
 // at the end, and syncs every call. Those that can work on a file system of a
@@ -53,8 +55,9 @@
 // in one measurement it takes no further turn in it, and the report says so, and
 // after how many of its rounds.
 //
-// Targets are about Oubliette, most of them against a store of the same run. The
-// sheet of --json has each with its verdict.
+// Targets are about Oubliette, most of them against a store of the same run; file
+// targets.go has all of them. A run ends with the list of those that it could judge,
+// each with its ratio, met or missed; the sheet of --json has them at their figures.
 //
 // # The stores that are measured
 //
@@ -62,10 +65,12 @@
 //   - pebble: Pebble, one key an item;
 //   - pebble3: the same with three keys an item, so that vector, contents and
 //     head (id and metadata) are read apart, as they are in Oubliette;
-//   - badger, bbolt, sqlite: one key, or one row, an item.
+//   - badger: Badger with its own encryption, one key an item;
+//   - bbolt, sqlite: one key, or one row, an item; SQLite with a write-ahead log and
+//     secure_delete.
 //
-// All of them seal their values with one AEAD, on all cores, and open what they
-// read. A run prints which versions they are and how each is set up; --stores
+// The peers but Badger seal their values with one AEAD, on all cores, and open what
+// they read. A run prints which versions they are and how each is set up; --stores
 // chooses among them.
 //
 // # The workloads
@@ -78,14 +83,37 @@
 //     every file finds none of the pieces that were noted before, the search left
 //     out of it; bytes written for it, and disk blocks given back. A store erases as
 //     its documents say (store.Store's Erase); where a search finds something then,
-//     its Compact is added, and what is left after that is a figure of its own;
+//     its Compact is added, and what is left after that is a figure of its own. Of
+//     Badger, which encrypts whole files, those are searched decrypted as well;
+//   - read: point reads, and scans of all, with warm caches: before half of the items
+//     are deleted, while they are, when they are hidden and not yet erased, and when
+//     they are erased and compacted; each against a twin of the store, with the same
+//     items and none of them deleted, in the same turns;
 //   - ingest: calls of 1,000 items, by one writer and by eight, into empty stores:
-//     the calls alone, and the whole run with the background work behind them.
+//     the calls alone, and the whole run with the background work behind them;
+//   - open: the time until a store has been opened and has read one item, in fresh
+//     processes: closed in good order, and after a kill with nothing, a tenth of
+//     --pending and --pending tombstones waiting, which came in calls of 1,000 or of
+//     one; memory and disk for each tombstone. Background work is kept from applying
+//     them until the kill. A kill leaves the page cache: reads from a cold disk are not
+//     in it;
+//   - grow: the same deletes of one id and point reads in stores of a hundredth, a
+//     tenth and all of --grow items, in turns, each against the store's own with the
+//     fewest; memory and disk an item.
+//
+// At the end of delete, erase, read and ingest stands what each store takes of disk
+// when it is closed, and of memory when a fresh process has opened it. While they run
+// all stores are in one process, where nobody can tell whose memory it is.
 //
 // Background work that a call leaves behind is waited for between the slices of
 // ingest and erase, of stores that can tell when it is over (store.Settler): it
 // would fall on whoever is next.
 //
-// Items are made: 768 dimensions, 1 KiB of contents, 200 bytes of metadata; delete
-// takes small ones, because it needs many and does not look at what they hold.
+// Items are made: 768 dimensions, 1 KiB of contents, 200 bytes of metadata. delete,
+// open and grow take small ones, because they need many and do not look at what they
+// hold. The other workloads take real items with --mnist (the MNIST test set's two
+// gzipped IDX files), --fvecs (vectors, nothing else) or --jsonl (one object a line:
+// id, vector, contents, metadata): as many as --items says, or all that there are. A
+// file is read to its end before anything is written, and refused with the place of
+// the first thing that is wrong in it.
 package main

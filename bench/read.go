@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -14,23 +17,26 @@ const (
 	deletingCall = 100 // ids a call of whoever deletes while others read
 )
 
-// Two of the phases have names that others are held against.
+// Two of the phases are spoken of.
 const (
 	beforeDeletes = "before"
 	whileDeletes  = "while half is deleted"
 )
 
+// untouched is what a store is held against once half of its items are deleted:
+// its twin, a store of the same kind with the same items, which nobody deletes. It is
+// measured in the same turns, so that a machine that has become slower since is not
+// taken for a store that has.
+const untouched = "an untouched twin"
+
 // reads is the workload of point reads and scans: before half of the items are
 // deleted, while they are, when they are hidden, and when they are erased.
 type reads struct {
 	*settings
-	es           entrants
+	es, twins    entrants
 	doomed, live []string
 	next         map[string]int // of doomed, store by store: the first that is there
 	out          *sheet
-	points       series // seconds a read, before
-	scans        series // seconds a scan, before
-	perItem      series // seconds an item of a scan, before
 }
 
 // runRead lets deleted items stay until they are told to be erased, so that what is
@@ -41,28 +47,43 @@ func runRead(ctx context.Context, s *settings, out *sheet) (err error) {
 		return err
 	}
 	defer func() { err = es.closeAfter(err) }()
+	dir := filepath.Join(s.Dir, "twins")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	twins, err := enter(ctx, dir, time.Hour, s.Stores...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(twins.closeAfter(err), os.Remove(dir)) }()
 	ids := shuffled(s.large(), s.largeItems(), 6)
-	r := &reads{settings: s, es: es, doomed: ids[:len(ids)/2], live: ids[len(ids)/2:], next: make(map[string]int), out: out}
-	for _, e := range es {
-		if err := load(ctx, e, s.large(), len(ids)); err != nil {
+	r := &reads{settings: s, es: es, twins: twins, doomed: ids[:len(ids)/2], live: ids[len(ids)/2:], next: make(map[string]int), out: out}
+	for _, e := range slices.Concat(es, twins) {
+		if err := r.prepare(ctx, e); err != nil {
 			return fmt.Errorf("%s: %w", e.Name, err)
 		}
-	}
-	if err := r.erase(ctx); err != nil { // all stand as well as they can
-		return err
 	}
 	return r.run(ctx)
 }
 
-func (r *reads) run(ctx context.Context) error {
-	alone := func(_ *entrant, do func() error) error { return do() }
-	for _, e := range r.es {
-		for _, id := range r.live[:min(len(r.live), 50*readOps)] { // so that all are warm alike
-			if err := readOne(ctx, e, id); err != nil {
-				return err
-			}
+// prepare fills a store, lets it stand as well as it can, and warms it.
+func (r *reads) prepare(ctx context.Context, e *entrant) error {
+	if err := load(ctx, e, r.large(), r.largeItems()); err != nil {
+		return err
+	}
+	if _, err := e.Erase(ctx); err != nil {
+		return err
+	}
+	for _, id := range r.live[:min(len(r.live), 50*readOps)] { // so that all are warm alike
+		if err := readOne(ctx, e, id); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+func (r *reads) run(ctx context.Context) error {
+	alone := func(_ *entrant, do func() error) error { return do() }
 	if err := r.phase(ctx, beforeDeletes, r.largeItems(), alone); err != nil {
 		return err
 	}
@@ -78,8 +99,10 @@ func (r *reads) run(ctx context.Context) error {
 	if err := r.phase(ctx, "half deleted, not erased", len(r.live), alone); err != nil {
 		return err
 	}
-	if err := r.erase(ctx); err != nil {
-		return err
+	for _, e := range r.es { // and with that compact, each in its own way
+		if _, err := e.Erase(ctx); err != nil {
+			return fmt.Errorf("%s: erase: %w", e.Name, err)
+		}
 	}
 	if err := r.phase(ctx, "half erased", len(r.live), alone); err != nil {
 		return err
@@ -87,52 +110,54 @@ func (r *reads) run(ctx context.Context) error {
 	return r.es.footprints(ctx, r.out, "read", func(*entrant) string { return r.live[0] })
 }
 
-// erase lets every store erase, and with that compact, in its own way.
-func (r *reads) erase(ctx context.Context) error {
-	for _, e := range r.es {
-		if _, err := e.Erase(ctx); err != nil {
-			return fmt.Errorf("%s: erase: %w", e.Name, err)
-		}
-	}
-	return nil
+// readings are what a phase measures, store by store.
+type readings struct {
+	points  series // seconds a read
+	scans   series // seconds a scan
+	perItem series // seconds an item of a scan
 }
+
+func newReadings() readings { return readings{series{}, series{}, series{}} }
 
 // phase measures point reads, then scans. A scan has to answer want items; 0: nobody
 // knows how many. around is what else goes on in a turn.
 func (r *reads) phase(ctx context.Context, name string, want int, around func(*entrant, func() error) error) error {
-	points, scans, perItem := series{}, series{}, series{}
-	pointCourse := r.course(r.out, readTurns*r.Rounds, "read, point reads %s", name)
-	scanCourse := r.course(r.out, min(scanRounds, r.Rounds), "read, scans %s", name)
-	if name != whileDeletes { // where a warm-up would have nothing to delete
-		pointCourse, scanCourse = pointCourse.warmed(points), scanCourse.warmed(scans, perItem)
+	got, twin := newReadings(), newReadings()
+	// turn measures a store, and its twin before or behind it.
+	turn := func(round int, e *entrant, measure func(e *entrant, into readings, want int) error) error {
+		sides := []func() error{
+			func() error { return around(e, func() error { return measure(e, got, want) }) },
+			func() error { return measure(r.twin(e), twin, r.largeItems()) },
+		}
+		if name == beforeDeletes { // both are the same yet
+			return sides[0]()
+		}
+		return errors.Join(sides[round&1](), sides[1-round&1]())
 	}
-	err := r.es.rounds(ctx, pointCourse, func(round int, e *entrant) error {
-		return around(e, func() error {
-			seconds, err := r.point(ctx, e, round)
-			points.add(e, seconds)
-			return err
-		})
+	points := r.course(r.out, readTurns*r.Rounds, "read, point reads %s", name)
+	scans := r.course(r.out, min(scanRounds, r.Rounds), "read, scans %s", name)
+	if name != whileDeletes { // a warm-up would delete what is to be deleted in the rounds
+		points = points.warmed(got.points, twin.points)
+		scans = scans.warmed(got.scans, got.perItem, twin.scans, twin.perItem)
+	}
+	err := r.es.rounds(ctx, points, func(round int, e *entrant) error {
+		return turn(round, e, func(e *entrant, into readings, _ int) error { return r.point(ctx, e, round, into) })
 	})
 	if err != nil {
 		return err
 	}
-	err = r.es.rounds(ctx, scanCourse, func(_ int, e *entrant) error {
-		return around(e, func() error {
-			seconds, n, err := scanAll(ctx, e)
-			if err == nil && want > 0 && n != want {
-				return fmt.Errorf("a scan answers %d items of %d", n, want)
-			}
-			scans.add(e, seconds)
-			perItem.add(e, seconds/float64(n))
-			return err
-		})
+	err = r.es.rounds(ctx, scans, func(round int, e *entrant) error {
+		return turn(round, e, func(e *entrant, into readings, want int) error { return scanAll(ctx, e, want, into) })
 	})
-	r.report(name, points, scans, perItem)
+	r.report(name, got, twin)
 	return err
 }
 
-// point reads one item after the other and answers seconds a read.
-func (r *reads) point(ctx context.Context, e *entrant, round int) (float64, error) {
+// twin is the store's twin.
+func (r *reads) twin(e *entrant) *entrant { return r.twins[slices.Index(r.es, e)] }
+
+// point reads one item after the other.
+func (r *reads) point(ctx context.Context, e *entrant, round int, into readings) error {
 	n := min(readOps, len(r.live))
 	first := max(0, round) * n % (len(r.live) - n + 1)
 	seconds, err := clock(func() error {
@@ -143,7 +168,8 @@ func (r *reads) point(ctx context.Context, e *entrant, round int) (float64, erro
 		}
 		return nil
 	})
-	return seconds / float64(n), err
+	into.points.add(e, seconds/float64(n))
+	return err
 }
 
 // readOne reads an item that has to be there, with all its fields.
@@ -155,9 +181,10 @@ func readOne(ctx context.Context, e *entrant, id string) error {
 	return err
 }
 
-// scanAll reads all that a store has and answers how many items that are.
-func scanAll(ctx context.Context, e *entrant) (seconds float64, n int, err error) {
-	seconds, err = clock(func() error {
+// scanAll reads all that a store has: want items, unless want is 0.
+func scanAll(ctx context.Context, e *entrant, want int, into readings) error {
+	n := 0
+	seconds, err := clock(func() error {
 		for _, err := range e.Items(ctx) {
 			if err != nil {
 				return err
@@ -166,7 +193,12 @@ func scanAll(ctx context.Context, e *entrant) (seconds float64, n int, err error
 		}
 		return nil
 	})
-	return seconds, n, err
+	if err == nil && want > 0 && n != want {
+		err = fmt.Errorf("a scan answers %d items of %d", n, want)
+	}
+	into.scans.add(e, seconds)
+	into.perItem.add(e, seconds/float64(n))
+	return err
 }
 
 // whileDeleting does something while a turn's part of the doomed items is deleted
@@ -195,29 +227,27 @@ func (r *reads) deleteNext(ctx context.Context, e *entrant, n int) error {
 }
 
 // report adds a phase: rates against the others' and, but for the first, times
-// against those before.
-func (r *reads) report(phase string, points, scans, perItem series) {
-	first := r.points == nil
-	var point, later []target
-	if first {
-		r.points, r.scans, r.perItem = points, scans, perItem
-		point = targetsOfReading
-	} else if phase != whileDeletes {
-		later = targetsOfReadingLater
+// against the twin's.
+func (r *reads) report(phase string, got, twin readings) {
+	add := func(name, unit string, values series, targets []target) {
+		r.out.add(r.es, table{workload: "read", name: name + ", " + phase, unit: unit, values: values, targets: targets})
 	}
-	add := func(name, unit string, scale float64, values, base series, targets []target) {
-		t := table{workload: "read", name: name + ", " + phase, unit: unit, values: values.times(scale), targets: targets}
-		if base != nil {
-			t.base, t.baseName = base.times(scale), beforeDeletes
-		}
-		r.out.add(r.es, t)
-	}
-	add("point reads", "reads/s", 1, points.inverse(), nil, point)
-	add("scans", "items/s", 1, perItem.inverse(), nil, nil)
-	if first {
+	if phase == beforeDeletes {
+		add("point reads", "reads/s", got.points.inverse(), targetsOfReading)
+		add("scans", "items/s", got.perItem.inverse(), nil)
 		return
 	}
-	add("point reads", "µs a read", 1e6, points, r.points, later)
-	add("scans", "seconds a scan", 1, scans, r.scans, later)
-	add("scans", "µs an item", 1e6, perItem, r.perItem, nil)
+	add("point reads", "reads/s", got.points.inverse(), nil)
+	add("scans", "items/s", got.perItem.inverse(), nil)
+	var later []target
+	if phase != whileDeletes {
+		later = targetsOfReadingLater
+	}
+	against := func(name, unit string, scale float64, values, base series, targets []target) {
+		r.out.add(r.es, table{workload: "read", name: name + ", " + phase, unit: unit, values: values.times(scale),
+			base: base.times(scale), baseName: untouched, targets: targets})
+	}
+	against("point reads", "µs a read", 1e6, got.points, twin.points, later)
+	against("scans", "seconds a scan", 1, got.scans, twin.scans, later)
+	against("scans", "µs an item", 1e6, got.perItem, twin.perItem, nil)
 }

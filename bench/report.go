@@ -116,7 +116,9 @@ func (s *sheet) end(w io.Writer) error {
 // printTargets writes a line for each target, with what this run has to say to it.
 func (s *sheet) printTargets(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "\ntargets\n")
+	if _, all := s.tally(); all > 0 {
+		fmt.Fprintf(tw, "\ntargets\n")
+	}
 	for i := range s.Figures {
 		f := &s.Figures[i]
 		for _, v := range f.Targets {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"oubliette/crypto"
 	"oubliette/internal/fault"
@@ -50,7 +52,8 @@ type Config struct {
 //
 // The first of the calls that wait leads: it takes what has queued, commits it
 // as one group, and hands the lead to the first that came meanwhile. So one
-// sync serves all that arrived during the sync before it.
+// sync serves all that arrived during the sync before it, and those that were let
+// go by it and come back at once.
 //
 // Why nobody waits for ever and nobody leads beside another: the lead is
 // somebody's while leading is set, and it is handed over only with mu held, to
@@ -63,8 +66,9 @@ type Log struct {
 	cfg     Config
 	session *session
 
-	// at, enc, records and wrote belong to whoever leads.
+	// at, busy, enc, records and wrote belong to whoever leads.
 	at      Position
+	busy    int // groups that are not to be gathered
 	enc     encoder
 	records []Record
 	wrote   map[crypto.UserID]bool // who has a record in the group
@@ -73,6 +77,7 @@ type Log struct {
 		sync.Mutex
 		leading bool
 		queue   []*waiter
+		away    int   // calls of the last group whose callers may come back
 		err     error // why the log takes nothing more
 	}
 }
@@ -142,6 +147,7 @@ func (l *Log) join(w *waiter) error {
 		return l.mu.err
 	}
 	l.mu.queue = append(l.mu.queue, w)
+	l.mu.away = max(l.mu.away-1, 0)
 	if !l.mu.leading {
 		l.mu.leading = true
 		w.turn <- true
@@ -171,6 +177,7 @@ var errUnfinished = failed(errors.New("the call that committed the group did not
 // lead commits one group. It is called by the first of the queue; when Fail has
 // emptied the queue meanwhile there is nothing to commit, and Fail has told why.
 func (l *Log) lead() {
+	l.gather()
 	group := l.take()
 	err := errUnfinished
 	defer func() {
@@ -201,6 +208,7 @@ func (l *Log) finish(group []*waiter, err error) {
 	if err != nil {
 		l.failLocked(err)
 	}
+	l.mu.away = len(group)
 	l.mu.leading = len(l.mu.queue) > 0
 	if l.mu.leading {
 		l.mu.queue[0].turn <- true
@@ -222,6 +230,47 @@ func (l *Log) failLocked(err error) {
 		}
 	}
 	l.mu.queue = nil
+}
+
+// A leader lets others run for at most gatherTurns turns. One that takes longer than
+// slowTurn was held up by work that has nothing to do with the log, on processors
+// that have none to spare: then the next busyGroups do without.
+const (
+	gatherTurns = 4
+	slowTurn    = 300 * time.Microsecond
+	busyGroups  = 128
+)
+
+// gather lets the callers that the group before has let go come back, who are about
+// to run: then one sync serves all of them, and not one half after the other. It
+// waits for nobody: when no more came in a turn, or all are there, it is over. A
+// caller alone is not held up.
+func (l *Log) gather() {
+	if l.busy > 0 {
+		l.busy--
+		return
+	}
+	queued := 0
+	for range gatherTurns {
+		n, away := l.waiting()
+		if n == queued || n >= maxRecords || away == 0 {
+			return
+		}
+		queued = n
+		began := time.Now()
+		runtime.Gosched()
+		if time.Since(began) > slowTurn {
+			l.busy = busyGroups
+			return
+		}
+	}
+}
+
+// waiting is how many calls wait, and how many of the last group may come back.
+func (l *Log) waiting() (queued, away int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.mu.queue), l.mu.away
 }
 
 // take cuts the next group off the queue.

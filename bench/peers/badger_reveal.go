@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -20,27 +21,54 @@ import (
 )
 
 // revealBadger writes the files of a store in which values stand, decrypted, into
-// another folder. A table that is just being written is waited for; a file that a
-// compaction has removed is left out.
+// another folder. While files come and go it begins again: what a flush has moved from
+// one that was gone to one that was not there yet would be overlooked.
 func revealBadger(s store.Setup, to string) error {
 	key, err := badgerDataKey(s)
 	if err != nil {
 		return err
 	}
-	files, err := os.ReadDir(s.Dir)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		reveal := map[string]func(b, key []byte) ([]byte, error){".mem": revealLog, ".vlog": revealLog, ".sst": revealTable}[filepath.Ext(f.Name())]
-		if reveal == nil {
-			continue
-		}
-		if err := revealFile(filepath.Join(s.Dir, f.Name()), filepath.Join(to, f.Name()), key, reveal); err != nil {
+	for end := time.Now().Add(revealWithin); ; {
+		before, err := badgerFiles(s.Dir)
+		if err != nil {
 			return err
 		}
+		for _, path := range before {
+			if err := revealFile(path, filepath.Join(to, filepath.Base(path)), key); err != nil {
+				return err
+			}
+		}
+		after, err := badgerFiles(s.Dir)
+		if err != nil || slices.Equal(before, after) {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("badger: files in %s come and go for %v", s.Dir, revealWithin)
+		}
+		for _, path := range before {
+			if err := os.Remove(filepath.Join(to, filepath.Base(path))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
 	}
-	return nil
+}
+
+// revealWithin is how long Badger's files are waited for to be whole, and to stay.
+const revealWithin = 10 * time.Second
+
+// badgerReveals are how files are decrypted in which values stand, by how their names
+// end.
+var badgerReveals = map[string]func(b, key []byte) ([]byte, error){".mem": revealLog, ".vlog": revealLog, ".sst": revealTable}
+
+// badgerFiles are the paths of those, in order.
+func badgerFiles(dir string) (paths []string, err error) {
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		if badgerReveals[filepath.Ext(f.Name())] != nil {
+			paths = append(paths, filepath.Join(dir, f.Name()))
+		}
+	}
+	return paths, err
 }
 
 // badgerDataKey is the key under which the files of a store are encrypted. Badger
@@ -57,8 +85,10 @@ func badgerDataKey(s store.Setup) ([]byte, error) {
 	return k.Data, nil
 }
 
-func revealFile(from, to string, key []byte, reveal func(b, key []byte) ([]byte, error)) error {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+// revealFile waits for a table that is just being written, and leaves out a file that
+// is gone.
+func revealFile(from, to string, key []byte) error {
+	for end := time.Now().Add(revealWithin); ; time.Sleep(10 * time.Millisecond) {
 		b, err := readWritten(from)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -66,7 +96,7 @@ func revealFile(from, to string, key []byte, reveal func(b, key []byte) ([]byte,
 		if err != nil {
 			return err
 		}
-		out, err := reveal(b, key)
+		out, err := badgerReveals[filepath.Ext(from)](b, key)
 		if err == nil {
 			return os.WriteFile(to, out, 0o600)
 		}
