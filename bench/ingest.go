@@ -55,9 +55,19 @@ func ingestBy(ctx context.Context, s *settings, out *sheet, writers int) (err er
 	return es.footprints(ctx, out, "ingest", func(*entrant) string { return u.from.id(0) })
 }
 
-// ingestCall is a thousand items, or fewer where eight writers would not get to ten
-// calls each.
-func ingestCall(items int) int { return max(1, min(1000, items/80)) }
+// ingestLargest is how many items a call has, and what the targets are about.
+const ingestLargest = 1000
+
+// ingestCall is so many, or fewer where eight writers would not get to ten calls
+// each.
+func ingestCall(items int) int { return max(1, min(ingestLargest, items/80)) }
+
+func (u *ingests) targets() []target {
+	if u.batch < ingestLargest {
+		return nil
+	}
+	return targetsOfIngest
+}
 
 // slice measures one slice of calls, then the background work behind it.
 func (u *ingests) slice(ctx context.Context, e *entrant) error {
@@ -102,7 +112,7 @@ func (u *ingests) String() string {
 func (u *ingests) report(out *sheet) {
 	for _, t := range []table{
 		{unit: "items/s, the calls alone", values: u.rate},
-		{unit: "items/s over the whole run, background work included", values: u.whole(), targets: targetsOfIngest},
+		{unit: "items/s over the whole run, background work included", values: u.whole(), targets: u.targets()},
 		{unit: "syncs a call", values: u.syncs},
 		{unit: "bytes written a byte of items", values: u.amp},
 		{unit: "bytes of disk an item", values: u.blocks},

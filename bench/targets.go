@@ -27,7 +27,8 @@ var (
 	// once half of the items are deleted.
 	targetsOfReadingLater = []target{{want: 1.05, atMost: true, against: untouched}}
 
-	// targetsOfIngest are about the rate of a whole run, background work included.
+	// targetsOfIngest are about the rate of a whole run in calls of a thousand items,
+	// background work included.
 	targetsOfIngest = []target{{want: 2, against: theirs}}
 
 	// targetsOfOpening are about the seconds of an open with a million tombstones

@@ -44,7 +44,8 @@
 // Of each run of bytes there are pieces of 32, one in each 256 and one at the
 // end: whatever survives of 287 bytes in a row holds a whole piece, and so does
 // a run that survives whole. Of a store that cannot say it the items' own
-// vectors and contents are searched for.
+// vectors and contents are searched for. Of a kind that encrypts whole files
+// (store.Kind's Reveal) those are searched decrypted as well.
 //
 // # What it does not show
 //
