@@ -9,7 +9,8 @@ import (
 const (
 	legendLine = vg.Length(16)
 	legendMark = vg.Length(12) // from where a mark begins to its name
-	legendGap  = vg.Length(18)
+	legendGap  = vg.Length(18) // between two stores
+	legendRest = vg.Length(6)  // below
 )
 
 // mark is where a store stands in a legend: how far to the right, and in which line.
@@ -35,7 +36,7 @@ func legend(stores []string) (marks []mark, height vg.Length) {
 	if len(marks) == 0 {
 		return nil, 0
 	}
-	return marks, legendLine * vg.Length(line+1)
+	return marks, legendLine*vg.Length(line+1) + legendRest
 }
 
 // drawLegend draws a legend into the top of a chart.

@@ -15,7 +15,8 @@ type ticks struct {
 
 func (t ticks) Ticks(min, max float64) (out []plot.Tick) {
 	step := t.step(min, max)
-	for n := math.Ceil(min / step); n <= math.Floor(max/step); n++ {
+	// What is rounded up to zero from below is -0, and with 0 added 0.
+	for n := math.Ceil(min/step) + 0; n <= math.Floor(max/step); n++ {
 		out = append(out, plot.Tick{Value: n * step, Label: t.format(n * step)})
 	}
 	return out
