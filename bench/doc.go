@@ -83,7 +83,7 @@
 //     every file finds none of the pieces that were noted before, the search left
 //     out of it; bytes written for it, and disk blocks given back. A store erases as
 //     its documents say (store.Store's Erase); where a search finds something then,
-//     its Compact is added, and what is left after that is a figure of its own. Of
+//     its Compact is added; what is left before and after that are figures of their own. Of
 //     Badger, which encrypts whole files, those are searched decrypted as well;
 //   - read: point reads, and scans of all, with warm caches: before half of the items
 //     are deleted, while they are, when they are hidden and not yet erased, and when

@@ -111,13 +111,13 @@ type erasure struct {
 	out   *sheet
 
 	seconds, erased, given     series
-	before, left               series
+	before, leftFirst, left    series // pieces: leftFirst before a Compact was tried
 	amplified, amplifiedBehind series
 }
 
 func (r *erases) share(ctx context.Context, share eraseShare, out *sheet) error {
 	x := &erasure{erases: r, share: share, out: out, seconds: series{}, erased: series{}, given: series{},
-		before: series{}, left: series{}, amplified: series{}, amplifiedBehind: series{}}
+		before: series{}, leftFirst: series{}, left: series{}, amplified: series{}, amplifiedBehind: series{}}
 	n := share.of(r.largeItems())
 	times := min(share.times, r.Rounds)
 	err := r.es.rounds(ctx, r.course(out, times, "erase, %v", x), func(round int, e *entrant) error {
@@ -180,6 +180,7 @@ func (x *erasure) erase(ctx context.Context, e *entrant, ids []string, noted *ev
 		return 0, err
 	}
 	left, err := noted.search(ctx, e)
+	x.leftFirst.add(e, float64(left))
 	if err == nil && left > 0 {
 		var more float64
 		more, err = clock(func() error { return e.Compact(ctx) })
@@ -206,7 +207,8 @@ func (x *erasure) report() {
 	for _, t := range []table{
 		{unit: "seconds, from the delete until nothing is left or nothing more can be done", values: x.seconds, targets: x.share.targets},
 		{unit: fmt.Sprintf("%% of the pieces of %s found before", plural(noted, "item")), values: x.before},
-		{unit: fmt.Sprintf("pieces of %s left", plural(noted, "item")), values: x.left, targets: targetsOfResidue},
+		{unit: fmt.Sprintf("pieces of %s left by erasing", plural(noted, "item")), values: x.leftFirst, targets: targetsOfResidue},
+		{unit: fmt.Sprintf("pieces of %s left by erasing and compacting", plural(noted, "item")), values: x.left},
 		{unit: "bytes written a byte erased, the delete's log included", values: x.amplified, targets: x.share.written},
 		{unit: "bytes written a byte erased, background work behind it included", values: x.amplifiedBehind},
 		{unit: "MiB erased, or deleted where the store does not say", values: x.erased},

@@ -17,7 +17,8 @@ var (
 	targetsOfErasing    = []target{{want: 3, faster: true, against: "sqlite"}, {want: 5, faster: true, against: theirs}}
 	// targetsOfErasingBytes are about the bytes written for a byte of those 10 %.
 	targetsOfErasingBytes = []target{{want: 1.05, atMost: true}}
-	// targetsOfResidue are about the pieces that a search finds after any erasure.
+	// targetsOfResidue are about the pieces that a search finds after any erasure, before
+	// anything else is tried.
 	targetsOfResidue = []target{{want: 0, atMost: true}}
 
 	// targetsOfReading are about point reads before anything is deleted. Both sides
