@@ -2,7 +2,8 @@
 // side in one run, and kills processes that write to them.
 //
 //	go run -C bench . [delete|erase|read|ingest|open|grow|all] [--stores NAMES] [--items N] [--rounds N]
-//	    [--pending N] [--grow N] [--mnist DIR|--fvecs FILE|--jsonl FILE] [--limit TIME] [--dir DIR] [--profile DIR] [--json]
+//	    [--pending N] [--grow N] [--mnist DIR|--fvecs FILE|--jsonl FILE] [--limit TIME] [--dir DIR] [--profile DIR] [--json] [--html FILE]
+//	go run -C bench . report RUN.json --html FILE
 //	go run -C bench . crash [--engine NAME|all] [--kills N] [--fresh N] [--broken N] [--seed S] [--dir DIR] [--keep] [--json]
 //
 // # Crashes
@@ -20,6 +21,19 @@
 // The stores are those of package peers, with a ledger, small segments and a short
 // deadline for ours. One more takes one file in that folder, or, outside of it, a
 // program that hands a store.Kind to crash.Run.
+//
+// # Pages
+//
+// --html writes the figures as a page, too: one file that needs nothing else, with
+// the targets, the machine, the stores, and a chart and a table of every case
+// (package html). report makes the page of a run whose JSON was kept. The go command
+// runs both in the folder bench, so names of files are whole here:
+//
+//	go run -C bench . --json > run.json
+//	go run -C bench . report "$PWD/run.json" --html "$PWD/run.html"
+//
+// The page is written whole or not at all; what is no run is refused, and a page
+// that was there before stays.
 //
 // # What a figure is
 //

@@ -45,6 +45,7 @@ type job struct {
 	settings
 	workload string
 	json     bool
+	html     string
 	profile  string
 }
 
@@ -54,7 +55,7 @@ func usage() string {
 	for _, w := range workloads {
 		names = append(names, w.name)
 	}
-	return "usage: bench [" + strings.Join(names, "|") + "|all] [flags], or: bench crash [flags]"
+	return "usage: bench [" + strings.Join(names, "|") + "|all] [flags], or: bench report RUN.json --html FILE, or: bench crash [flags]"
 }
 
 func parse(args []string, stderr io.Writer) (j job, err error) {
@@ -85,6 +86,7 @@ func (j *job) flags(f *flag.FlagSet) {
 	f.StringVar(&j.JSONL, "jsonl", "", "take the items of `FILE`, one JSON object a line")
 	f.DurationVar(&j.Limit, "limit", 20*time.Second, "a store has `TIME` for its turns of one measurement, and is cut off after that")
 	f.BoolVar(&j.json, "json", false, "print JSON")
+	f.StringVar(&j.html, "html", "", "write the figures as a page into `FILE` as well")
 	f.StringVar(&j.profile, "profile", "", "write CPU, block, mutex and allocation profiles into `DIR`")
 }
 
@@ -114,6 +116,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if len(args) > 0 && args[0] == "crash" {
 		return runCrash(ctx, args[1:], stdout, stderr)
 	}
+	if len(args) > 0 && args[0] == "report" {
+		return runReport(args[1:], stderr)
+	}
 	j, err := parse(args, stderr)
 	if err != nil {
 		return err
@@ -121,6 +126,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err := j.readItems(); err != nil { // before anything is written
 		return err
 	}
+	page, err := beginFile(j.html)
+	if err != nil {
+		return err
+	}
+	defer page.done()
 	if j.Dir, err = os.MkdirTemp(j.Dir, "oubliette-bench-"); err != nil {
 		return err
 	}
@@ -141,10 +151,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err = errors.Join(err, stop()); err != nil {
 		return err
 	}
+	printed := out.print
 	if j.json {
-		return out.json(stdout)
+		printed = out.json
 	}
-	return out.print(stdout)
+	return errors.Join(printed(stdout), out.html(page))
 }
 
 func (j *job) workloads(ctx context.Context, out *sheet, progress io.Writer) error {
