@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 	"strconv"
+	"sync"
 )
 
 // VerifyKey is an Ed25519 public key. The zero value verifies nothing.
@@ -23,12 +25,14 @@ type Signer struct {
 	pub  VerifyKey
 	key  veil[[ed25519.PrivateKeySize]byte]
 	mark Secret // see Mark
+	macs *sync.Pool
 }
 
 // NewSigner expands a 32-byte seed (RFC 8032, section 5.1.5).
 func NewSigner(user UserID, seed Secret) *Signer {
 	key := ed25519.NewKeyFromSeed(seed.Reveal())
 	s := &Signer{user: user, key: veiled((*[ed25519.PrivateKeySize]byte)(key)), mark: Derive(seed, nil, labelMark)}
+	s.macs = &sync.Pool{New: func() any { return hmac.New(sha256.New, s.mark.Reveal()) }}
 	copy(s.pub[:], key[ed25519.SeedSize:])
 	return s
 }
@@ -52,17 +56,20 @@ func (s *Signer) Sign(d Domain, body []byte) (sig Signature) {
 
 // Mark is a MAC by which s knows again what it has made: HMAC-SHA-256 under a key
 // that is derived from the seed, truncated to 16 bytes. It shows nothing to anybody
-// else, and takes 0.7 µs where a signature takes 23 (go test ./crypto -run '^$' -bench Mark,
+// else, and takes 0.35 µs where a signature takes 22 (go test ./crypto -run '^$' -bench Mark,
 // on one core of a Xeon). What it covers has one form.
 func (s *Signer) Mark(body []byte) (m [16]byte) {
-	h := hmac.New(sha256.New, s.mark.Reveal())
+	s.mark.Reveal() // panics after Wipe
+	h := s.macs.Get().(hash.Hash)
+	h.Reset()
 	h.Write(body)
 	copy(m[:], h.Sum(nil))
+	s.macs.Put(h)
 	return m
 }
 
-// Wipe overwrites the private key. crypto/ed25519 keeps an expanded copy until
-// the collector has taken s.
+// Wipe overwrites the private key. crypto/ed25519 keeps an expanded copy, and what
+// has made marks their key, until the collector has taken s.
 func (s *Signer) Wipe() {
 	clear(s.key.get()[:])
 	s.mark.Wipe()

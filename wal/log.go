@@ -237,7 +237,7 @@ func (l *Log) failLocked(err error) {
 // that have none to spare: then the next busyGroups do without.
 const (
 	gatherTurns = 4
-	slowTurn    = 300 * time.Microsecond
+	slowTurn    = time.Millisecond
 	busyGroups  = 128
 )
 
