@@ -16,14 +16,14 @@ import (
 // is making goes first, and so do files that could not be destroyed: only then is
 // it erased.
 //
-// Order, for each segment: zeros over the extents, synced, holes punched where
-// whole blocks are free; then one batch with dead records that list nothing to
-// overwrite any more, and a manifest that says how far all is erased, without a
-// sync of its own (while a backup is under way the extents stay listed, see unlist).
-// A crash anywhere before it is durable leaves the extents listed,
-// and the next Open overwrites them again. An overwrite that fails is done once
-// more through a fresh descriptor; if that fails too, the segment's living rows have
-// to move and its file is destroyed.
+// Order, for each segment: zeros over the extents, synced; then one batch with dead
+// records that list nothing to overwrite any more, and a manifest that says how far
+// all is erased, without a sync of its own (while a backup is under way the extents
+// stay listed, see unlist). A crash anywhere before it is durable leaves the extents
+// listed, and the next Open overwrites them again. An overwrite that fails is done
+// once more through a fresh descriptor; if that fails too, the segment's living rows
+// have to move and its file is destroyed. Whole blocks are given back afterwards, when
+// nothing else is to be done (tidy).
 func (m *maintenance) erase(ring *keyring) error {
 	s := m.s
 	began := time.Now()
@@ -111,6 +111,7 @@ func (m *maintenance) overwrite(id crypto.SegmentID, dead *compaction.Dead, end 
 	if err != nil {
 		return fmt.Errorf("erasing in segment %s: %w", id, err)
 	}
+	m.noteHoles(id, left)
 	m.wiped[id] = dead.Pending
 	done[id] = dead.Generation
 	info.Segments++

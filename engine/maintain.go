@@ -30,8 +30,10 @@ type maintenance struct {
 	held  bool // it is listed although it has been overwritten: for a backup
 
 	moving   *moving // the rewrite under way, nil when there is none
-	more     bool    // there is something to rewrite
+	more     bool    // there is something to rewrite, or to give back
 	stepSize int     // see rewriteStep
+
+	holes []holes
 
 	waits bool // it has been told that what is due waits for a writer's key
 
@@ -226,8 +228,9 @@ func (m *maintenance) work(ring *keyring) error {
 	return err
 }
 
-// tidy goes a step on with rewriting. A rewrite that fails keeps nobody waiting:
-// its segment is left alone for a while.
+// tidy goes a step on with rewriting, and when nothing is to be rewritten any more
+// with giving blocks back. A rewrite that fails keeps nobody waiting: its segment is
+// left alone for a while.
 func (m *maintenance) tidy(ring *keyring) {
 	if m.s.db.gate.pinned.Load() != nil {
 		return // what it makes would have to be copied as well; it goes on when the backup has ended
@@ -235,6 +238,9 @@ func (m *maintenance) tidy(ring *keyring) {
 	more, _, err := m.rewriteStep(context.Background(), ring, goal{})
 	if m.more = more; err != nil && !m.stopping() {
 		m.tell("rewrite", err)
+	}
+	if !m.more {
+		m.more = m.giveBack()
 	}
 }
 

@@ -32,10 +32,7 @@ var eraseBuffers = sync.Pool{New: func() any { return new([eraseChunk]byte) }}
 //  1. zeros are written: a crash leaves any part of them, and the caller, whose
 //     durable record of the dead extents stands, writes all of them again;
 //  2. the file is synced: from here on the bytes are gone, and the caller may
-//     record that;
-//  3. whole disk blocks inside are given back by punching holes. Only now: a
-//     hole punched first would free blocks with the item still in them. It is a
-//     convenience: a crash or an error leaves zeros, which is as good.
+//     record that, and give blocks back ([GiveBack]).
 func Overwrite(fs vfs.FS, path string, id crypto.SegmentID, dead []Extent, area Extent) (bytes uint64, err error) {
 	if area.Off < DataStart || area.End() < area.Off {
 		return 0, fmt.Errorf("overwrite segment %s: area [%d, +%d) is not behind the header slots", path, area.Off, area.Len)
@@ -59,9 +56,6 @@ func Overwrite(fs vfs.FS, path string, id crypto.SegmentID, dead []Extent, area 
 	merged := clip(Coalesce(sorted), size)
 	if bytes, err = zeroExtents(h, merged); err != nil {
 		return 0, fmt.Errorf("overwrite segment %s: %w", path, err)
-	}
-	for _, x := range merged {
-		punch(h, wholeBlocks(x))
 	}
 	return bytes, nil
 }
@@ -92,11 +86,15 @@ func zeroExtents(h vfs.File, xs []Extent) (n uint64, err error) {
 	if len(xs) == 0 {
 		return 0, nil
 	}
+	from, hinted := xs[0].Off, uint64(0)
 	for _, x := range xs {
 		if err := zero(h, x); err != nil {
 			return 0, err
 		}
-		n += x.Len
+		if n += x.Len; n-hinted >= eraseChunk { // the disk begins while more is written
+			startWriteback(h, from, int(x.End()-from))
+			from, hinted = x.End(), n
+		}
 	}
 	return n, h.SyncData()
 }
@@ -116,16 +114,6 @@ func zero(h vfs.File, x Extent) error {
 		x.Off, x.Len = x.Off+n, x.Len-n
 	}
 	return nil
-}
-
-// wholeBlocks is the part of x that covers whole disk blocks; it may be empty.
-func wholeBlocks(x Extent) Extent {
-	const block = 4096
-	from, to := (x.Off+block-1)/block*block, x.End()/block*block
-	if from >= to {
-		return Extent{}
-	}
-	return Extent{from, to - from}
 }
 
 // openOwn opens a segment file for writing after its header has named the
