@@ -30,7 +30,16 @@ func (s *state) publish(at wal.Position, bytes int, entries []*wal.Entry) {
 			tombs.AddEach(v)
 		}
 	}
+	if s.place(at, bytes, entries, deleted, expired) {
+		s.work.wake()
+	}
+}
+
+// place publishes what upserts among the entries have written, and counts them all. It
+// tells whether maintenance has to look now.
+func (s *state) place(at wal.Position, bytes int, entries []*wal.Entry, deleted, expired uint64) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock() // also after a panic, which the log survives to tell of
 	expires := s.mu.expires
 	for _, e := range entries {
 		if p, ok := e.Value.(*placement); ok {
@@ -47,12 +56,8 @@ func (s *state) publish(at wal.Position, bytes int, entries []*wal.Entry) {
 	if first {
 		s.mu.since = time.Now()
 	}
-	full := s.fullLocked()
 	earlier := s.mu.expires != expires // than maintenance would look
-	s.mu.Unlock()
-	if first || full || earlier {
-		s.work.wake()
-	}
+	return first || earlier || s.fullLocked()
 }
 
 // placeLocked publishes an upsert's rows.

@@ -92,7 +92,9 @@ func zeroExtents(h vfs.File, xs []Extent) (n uint64, err error) {
 			return 0, err
 		}
 		if n += x.Len; n-hinted >= eraseChunk { // the disk begins while more is written
-			startWriteback(h, from, int(x.End()-from))
+			if err := startWriteback(h, from, int(x.End()-from)); err != nil {
+				return 0, err
+			}
 			from, hinted = x.End(), n
 		}
 	}

@@ -201,12 +201,13 @@ func (w *Writer) write(b []byte, off uint64) {
 	if w.Err() != nil {
 		return
 	}
-	if err := writeFull(w.file.f, b, off); err != nil {
+	err := writeFull(w.file.f, b, off)
+	if err == nil && len(b) >= minChunk { // the disk begins while more is sealed
+		err = startWriteback(w.file.f, off, len(b))
+	}
+	if err != nil {
 		w.fail(fmt.Errorf("write segment %s at offset %d: %w", w.file.path, off, err))
 		return
-	}
-	if len(b) >= minChunk { // the disk begins while more is sealed
-		startWriteback(w.file.f, off, len(b))
 	}
 	w.written.Add(1)
 }

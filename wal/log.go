@@ -68,7 +68,7 @@ type Log struct {
 
 	// at, busy, enc, records and wrote belong to whoever leads.
 	at      Position
-	busy    int // groups that are not to be gathered
+	busy    time.Time // until when groups are not gathered
 	enc     encoder
 	records []Record
 	wrote   map[crypto.UserID]bool // who has a record in the group
@@ -234,11 +234,11 @@ func (l *Log) failLocked(err error) {
 
 // A leader lets others run for at most gatherTurns turns. One that takes longer than
 // slowTurn was held up by work that has nothing to do with the log, on processors
-// that have none to spare: then the next busyGroups do without.
+// that have none to spare: then no group waits for a turn for busyFactor times as long.
 const (
 	gatherTurns = 4
 	slowTurn    = time.Millisecond
-	busyGroups  = 128
+	busyFactor  = 100
 )
 
 // gather lets the callers that the group before has let go come back, who are about
@@ -246,8 +246,7 @@ const (
 // waits for nobody: when no more came in a turn, or all are there, it is over. A
 // caller alone is not held up.
 func (l *Log) gather() {
-	if l.busy > 0 {
-		l.busy--
+	if _, away := l.waiting(); away == 0 || time.Now().Before(l.busy) {
 		return
 	}
 	queued := 0
@@ -259,8 +258,8 @@ func (l *Log) gather() {
 		queued = n
 		began := time.Now()
 		runtime.Gosched()
-		if time.Since(began) > slowTurn {
-			l.busy = busyGroups
+		if took := time.Since(began); took > slowTurn {
+			l.busy = time.Now().Add(busyFactor * took)
 			return
 		}
 	}

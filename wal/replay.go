@@ -37,17 +37,31 @@ type Replayed struct {
 // Whatever does not fit is a CorruptionError with the key of the group.
 //
 // Of each principal one signature is verified, that of the last group which names it,
-// unless [Source.Every] says otherwise. It vouches for all that comes before: what is
-// signed holds the hash of the group before, and who goes on with a log has replayed
-// it. So a log of a million calls costs a verification a writer and not a million.
+// unless [Source.Every] says otherwise; and likewise after every 64 MiB, so that a log
+// which nobody has signed is not read to its end. It vouches for all that comes before:
+// what is signed holds the hash of the group before, and who goes on with a log has
+// replayed it. So a log of a million calls costs a verification a writer and not a million.
 // Nobody who can't sign puts a group into it, takes one out or changes one, and nobody
 // puts another's name there: the last group with a name is its owner's, who would not
-// have gone on with a log in which the last one before was not. What may have changed
-// unseen are the bytes of earlier signatures.
+// have gone on with a log in which the last one before was not. (Unless who may write
+// signs a manifest that begins behind a group that it forged in another's name, waits
+// until the other has gone on, and puts an earlier manifest back.) What may have
+// changed unseen are the bytes of earlier signatures. [Source.Every] tells of both.
 func Replay(src Source, from Position, fn func(Position, []Replayed) error) (Position, error) {
 	at := from
 	last := make(map[crypto.UserID]*sealedGroup)
 	sessions := make(map[crypto.SessionID]*session)
+	unverified := 0
+	vouch := func() error {
+		for user, g := range last {
+			if err := g.verifyOf(user, src.Writer); err != nil {
+				return src.unsigned(from, g.Group, err)
+			}
+		}
+		clear(last)
+		unverified = 0
+		return nil
+	}
 	err := src.scan(from, func(key, value []byte) error {
 		g, err := src.next(at, key, value)
 		if err == nil && src.Every {
@@ -61,22 +75,27 @@ func Replay(src Source, from Position, fn func(Position, []Replayed) error) (Pos
 			return src.corrupt(at.Group+1, err)
 		}
 		at = g.position()
-		for i := range g.signatures {
-			last[g.signatures[i].user] = g
+		if unverified += len(value); !src.Every {
+			for i := range g.signatures {
+				last[g.signatures[i].user] = g
+			}
+			g.records = nil // they stand in the database's memory
 		}
-		g.records = nil // they stand in the database's memory
+		if unverified > maxUnverified {
+			if err := vouch(); err != nil {
+				return err
+			}
+		}
 		return fn(at, records)
 	})
-	if err != nil || src.Every {
-		return at, err
+	if err == nil {
+		err = vouch()
 	}
-	for user, g := range last {
-		if err := g.verifyOf(user, src.Writer); err != nil {
-			return at, src.unsigned(from, g.Group, err)
-		}
-	}
-	return at, nil
+	return at, err
 }
+
+// maxUnverified is how many bytes of groups are taken before signatures are looked at.
+const maxUnverified = 64 << 20
 
 // scan reads the groups behind from.
 func (src *Source) scan(from Position, fn func(key, value []byte) error) error {

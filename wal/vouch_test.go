@@ -117,6 +117,30 @@ func TestAWriterWritesInNoOtherName(t *testing.T) {
 	}
 }
 
+// A log that a reader, who has the map key, makes longer and longer is refused where it
+// begins, without being read to its end.
+func TestAnUnsignedLogIsNotReadToItsEnd(t *testing.T) {
+	w := newWorld(t, vfs.NewMem())
+	f := w.honest()[5]
+	for n := uint64(6); n < 100; n++ {
+		forged := f.group(nil, by{w.stranger, string(make([]byte, 1<<20))})
+		w.put(n, forged)
+		f.at = reposition(t, forged)
+	}
+	told := 0
+	_, err := Replay(w.source(), Position{}, func(_ Position, records []Replayed) error {
+		for i := range records {
+			told += len(records[i].Payload)
+		}
+		return nil
+	})
+	wantCorrupt(t, "94 MiB", err)
+	wantNamed(t, "94 MiB", err, 6)
+	if told > maxUnverified {
+		t.Errorf("%d bytes of it have been taken", told)
+	}
+}
+
 func wantNamed(t *testing.T, what string, err error, group int) {
 	t.Helper()
 	if err == nil || !bytes.Contains([]byte(err.Error()), fmt.Appendf(nil, "group %d", group)) {

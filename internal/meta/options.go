@@ -10,7 +10,8 @@ import (
 // formatVersion is the newest format that Pebble v2.1.7 calls stable. It is
 // named, so that a newer Pebble does not move a store to a format that this one
 // cannot read. It includes checksummed offsets in the log (WAL sync chunks),
-// which tell damage in its middle from a torn end.
+// which tell damage in its middle from a torn end. A newer format must not need a
+// compaction on the way to it: none runs before Open has ended (scheduler).
 const formatVersion = pebble.FormatValueSeparation
 
 const (
