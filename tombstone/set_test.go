@@ -162,6 +162,25 @@ func TestAddRefusesTheSequenceItCannotHold(t *testing.T) {
 	NewSet().Add(math.MaxUint64, []crypto.Token{{1}})
 }
 
+// Whatever a set's size, from ten thousand on a pending tombstone takes little, and not
+// more where its tables have just grown.
+func TestBytesATokenStayFew(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	s := NewSet()
+	least, most := math.Inf(1), 0.0
+	for n := 0; n < 2_000_000; {
+		n += 10_000
+		s.Add(uint64(n), Sort(uniform(rng, 10_000)))
+		s.settle()
+		each := float64(s.Bytes()) / float64(n)
+		least, most = min(least, each), max(most, each)
+	}
+	t.Logf("%.1f to %.1f bytes a token", least, most)
+	if least < 32 || most > 48 {
+		t.Errorf("%.1f to %.1f bytes a token, 32 to 48 expected", least, most)
+	}
+}
+
 // What Bytes says is what the runtime allocated for the set, within the room
 // that a map of shards may waste.
 func TestBytesIsTheMemoryOfTheSet(t *testing.T) {
