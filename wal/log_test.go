@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -240,6 +241,38 @@ func TestLeadGivenToACancelledCallIsTaken(t *testing.T) {
 	})
 	if _, records := w.mustReplay(); len(records) != 2 {
 		t.Errorf("%d records, want 2", len(records))
+	}
+}
+
+// TestALeaderLetsThoseWhoComeBackRun: on one processor a call that is about to be made
+// runs only when the leader lets it, and joins the leader's group then. Once in a while
+// the scheduler has the leader go on at once; that is not enough of them.
+func TestALeaderLetsThoseWhoComeBackRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	w := newWorld(t, vfs.NewMem())
+	l := w.log(Position{}, nil)
+	const rounds = 40
+	for range rounds {
+		l.mu.Lock()
+		l.mu.away = 2 // as if two calls of the last group had been told
+		l.mu.Unlock()
+		leader := &waiter{entry: entry(w.root, "leads"), turn: make(chan bool, 1)}
+		if err := l.join(leader); err != nil {
+			t.Fatal(err)
+		}
+		ends := make(chan error, 1)
+		go func() { ends <- l.Append(context.Background(), entry(w.root, "comes back")) }()
+		<-leader.turn
+		l.lead()
+		within(t, "the other call", func() {
+			if err := errors.Join(leader.err, <-ends); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	at, records := w.mustReplay()
+	if len(records) != 2*rounds || at.Group > rounds+rounds/4 {
+		t.Errorf("%d groups of %d records, want about %d of two each", at.Group, len(records), rounds)
 	}
 }
 
