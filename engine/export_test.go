@@ -11,6 +11,7 @@ import (
 	"oubliette/internal/fskind"
 	"oubliette/internal/meta"
 	"oubliette/segment"
+	"oubliette/wal"
 )
 
 // SealedRow is where an item's row stands on disk and the sealed bytes there:
@@ -293,4 +294,16 @@ func GateIsFree(db *DB) bool {
 	}
 	db.gate.Unlock()
 	return true
+}
+
+// PublishPanics commits an upsert to the log that cannot be published: its rows are in
+// no memtable. It panics.
+func (ix *Index) PublishPanics(ctx context.Context) error {
+	c, err := ix.begin(ctx, nil, crypto.PermWrite)
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	broken := &placement{parts: []part{{entries: make([]segment.Entry, 1)}}}
+	return c.log.Append(ctx, &wal.Entry{Kind: wal.KindUpsert, Signer: c.ring.signer, Payload: (&placement{}).encode(), Value: broken})
 }
