@@ -79,7 +79,7 @@ func TestOnlyRegularFilesAreReplaced(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(dir, "link")
 	if err := os.Symlink(os.DevNull, link); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	for _, path := range []string{dir, link, os.DevNull} {
 		if _, err := beginFile(path); err == nil || !strings.HasPrefix(err.Error(), path) {

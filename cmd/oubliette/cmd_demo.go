@@ -143,16 +143,16 @@ func (c *demoConfig) source() (source, error) {
 		}
 		return &madeItems{seed: c.seed, dimension: c.dimension, contents: c.contents}, nil
 	}
-	m, err := loadMNIST(c.mnist)
+	m, err := loadImages(c.mnist)
 	if err != nil {
 		return nil, err
 	}
 	if c.items == 0 {
-		c.items = len(m.labels)
+		c.items = m.Len()
 	}
-	if c.items > len(m.labels) {
-		return nil, fmt.Errorf("%w: --items %d, the set has %d", errUsage, c.items, len(m.labels))
+	if c.items > m.Len() {
+		return nil, fmt.Errorf("%w: --items %d, the set has %d", errUsage, c.items, m.Len())
 	}
-	c.dimension = m.pixels
+	c.dimension = m.Pixels
 	return m, nil
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"oubliette/engine"
+	"oubliette/internal/mnist"
 )
 
 // tempFolder makes the demo work in a folder of the test's.
@@ -168,75 +166,10 @@ func TestMadeItemsAreTheSameWheneverTheyAreMade(t *testing.T) {
 	}
 }
 
-// idx is a gzipped IDX file.
-func idx(t *testing.T, magic uint32, dims []uint32, data []byte) []byte {
-	t.Helper()
-	b := binary.BigEndian.AppendUint32(nil, magic)
-	for _, n := range dims {
-		b = binary.BigEndian.AppendUint32(b, n)
-	}
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	if _, err := z.Write(append(b, data...)); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
-func TestMNISTBecomesItems(t *testing.T) {
+// internal/mnist has the tests of what is refused; here it is the demo's input.
+func TestABadMNISTFileIsInput(t *testing.T) {
 	c := newCLI(t)
-	c.write(mnistImages, idx(t, idxImages, []uint32{2, 2, 2}, []byte{0, 255, 51, 0, 1, 2, 3, 4}))
-	c.write(mnistLabels, idx(t, idxLabels, []uint32{2}, []byte{7, 3}))
-	m, err := loadMNIST(c.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := engine.Item{ID: "mnist-00000", Vector: []float32{0, 1, 0.2, 0}, Contents: []byte{0, 255, 51, 0}, Metadata: []byte(`{"label": 7, "set": "t10k"}`)}
-	if got := m.item(0); !sameItem(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	if got := m.item(1); got.ID != "mnist-00001" || !bytes.Equal(got.Contents, []byte{1, 2, 3, 4}) {
-		t.Errorf("got %+v", got)
-	}
-}
-
-func TestBadIDXFilesAreRefused(t *testing.T) {
-	good := idx(t, idxImages, []uint32{2, 2, 2}, make([]byte, 8))
-	labels := idx(t, idxLabels, []uint32{2}, make([]byte, 2))
-	for _, c := range []struct {
-		images, labels []byte
-		says           string
-	}{
-		{[]byte("no gzip at all"), labels, "gzip"},
-		{good[:len(good)-12], labels, "EOF"},
-		{idx(t, 0x0802, []uint32{2, 2, 2}, make([]byte, 8)), labels, "magic 0x00000802"},
-		{idx(t, idxImages, []uint32{2}, nil), labels, "IDX header"},
-		{idx(t, idxImages, []uint32{0, 2, 2}, nil), labels, "dimension 0 is 0"},
-		{idx(t, idxImages, []uint32{1 << 31, 2, 2}, nil), labels, "dimension 0 is 2147483648"},
-		{idx(t, idxImages, []uint32{2, 4096, 4096}, nil), labels, "elements of 16777216 bytes"},
-		{idx(t, idxImages, []uint32{2, 2, 2}, make([]byte, 7)), labels, "says 8 bytes"},
-		{idx(t, idxImages, []uint32{2, 2, 2}, make([]byte, 9)), labels, "says 8 bytes"},
-		{good, idx(t, idxLabels, []uint32{3}, make([]byte, 3)), "2 images, but 3 labels"},
-	} {
-		cl := newCLI(t)
-		cl.write(mnistImages, c.images)
-		cl.write(mnistLabels, c.labels)
-		cl.fails(cl.run("", "demo", "--mnist", cl.dir), exitUsage, c.says)
-	}
-}
-
-// The real set, where it is: OUBLIETTE_MNIST names its folder.
-func TestDemoWithMNIST(t *testing.T) {
-	dir := os.Getenv("OUBLIETTE_MNIST")
-	if dir == "" {
-		t.Skip("OUBLIETTE_MNIST does not name the folder of the MNIST test set")
-	}
-	tempFolder(t)
-	r := decode[demoReport](t, newCLI(t).ok("demo", "--mnist", dir, "--json"))
-	if !r.OK || r.Upsert.Items != 10_000 || r.Dimension != 784 {
-		t.Errorf("report %+v", r)
-	}
+	c.fails(c.run("", "demo", "--mnist", c.dir), exitUsage, mnist.Images, "no such file")
+	c.write(mnist.Images, []byte("no gzip at all"))
+	c.fails(c.run("", "demo", "--mnist", c.dir), exitUsage, mnist.Images, "gzip")
 }

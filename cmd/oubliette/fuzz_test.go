@@ -15,20 +15,6 @@ import (
 	"oubliette/internal/corpus"
 )
 
-// FuzzParseIDX: images that are taken are as many bytes as their head says, and all
-// there are.
-func FuzzParseIDX(f *testing.F) {
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var data []byte
-		var dims []int
-		var err error
-		corpus.Bound(t, len(b), 8, func() { data, dims, err = parseIDX(bytes.NewReader(b), idxImages, 3) })
-		if err == nil && (len(dims) != 3 || len(data) != dims[0]*dims[1]*dims[2] || len(data)+16 != len(b)) {
-			t.Fatalf("%d bytes of %v from %d", len(data), dims, len(b))
-		}
-	})
-}
-
 // FuzzParseID: an id that a line gives comes back from the line that it is printed
 // on, and an argument in quotes is the id that the same line gives.
 func FuzzParseID(f *testing.F) {

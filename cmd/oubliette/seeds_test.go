@@ -12,10 +12,6 @@ import (
 
 // TestSeeds holds the corpora in testdata against what is read today.
 func TestSeeds(t *testing.T) {
-	corpus.Hold(t, "FuzzParseIDX", idxSeeds(), func(s corpus.Seed) error {
-		_, _, err := parseIDX(bytes.NewReader(s.Bytes(0)), idxImages, 3)
-		return err
-	})
 	corpus.Hold(t, "FuzzParseID", idSeeds(), func(s corpus.Seed) error {
 		_, err := parseID(s.Values[0].(string))
 		return err
@@ -57,17 +53,6 @@ func TestSeeds(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-func idxSeeds() []corpus.Seed {
-	whole := []byte("\x00\x00\x08\x03\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x02abcd")
-	bomb := bytes.Clone(whole)
-	copy(bomb[4:], "\x00\x01\x86\xA0")
-	return []corpus.Seed{
-		corpus.Valid("one-image", whole), corpus.Hostile("length-bomb", bomb), corpus.Hostile("cut", whole[:len(whole)-1]),
-		corpus.Hostile("longer", append(bytes.Clone(whole), 0)), corpus.Hostile("half-a-head", whole[:8]),
-		corpus.Hostile("too-many", []byte("\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x00\x02\x00\x00\x00\x02abcd")),
-	}
 }
 
 func idSeeds() []corpus.Seed {

@@ -24,7 +24,7 @@ var unreached = map[string]string{
 	"cmd/oubliette.(*app).restore":      "the argument is a file's name; engine.FuzzRestore has its bytes",
 	"cmd/oubliette.parseExpiry":         "a field of parseItem's: FuzzParseItem",
 	"cmd/oubliette.parseVector":         "a field of parseItem's: FuzzParseItem",
-	"cmd/oubliette.readIDX":             "the argument is a file's name; FuzzParseIDX has what its gzip stream holds",
+	"internal/mnist.readIDX":            "the argument is a file's name; FuzzParseIDX has what its gzip stream holds",
 
 	"compaction.decodeRowsHeader": "through checkRows: FuzzDecodeDead",
 
